@@ -25,7 +25,7 @@ pub(super) struct BorrowerSelector {
 
 /// The options themselves, of which one may be given: a filter for lists.
 #[derive(Debug, Clone, Args)]
-#[command(group(ArgGroup::new("by").args(["borrower", "phone", "order", "email", "link"])))]
+#[command(group(ArgGroup::new("borrower_option").args(["borrower", "phone", "order", "email", "link"])))]
 pub(super) struct BorrowerNames {
     /// The borrower's number
     #[arg(long, value_name = "NUMBER")]
@@ -95,7 +95,7 @@ impl BorrowerNames {
         at: &BorrowerSearchPlace<'_>,
     ) -> Result<(Option<BorrowerId>, Option<MerchantId>), CliError> {
         if self.found_by().is_none() {
-            // What is on record of a merchant that left the config is listed.
+            // A merchant that left the config still has records to list.
             return Ok((self.borrower.clone(), self.merchant.clone()));
         }
         let named = self.named(at).await?;

@@ -1,13 +1,15 @@
 //! `dueherald database`: whether anything may be sent from the database, and the order to send again.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
-use super::reminders::moment;
+use super::table::{ListFormat, LocalTimes};
 use super::{CliError, Exit};
-use crate::domain::{Arming, DatabaseState, LOST_RECORD};
+use crate::domain::{Arming, DaemonRecord, DatabaseState, LOST_RECORD};
 use crate::pipeline::AuditNote;
 use crate::plan::not_handed_in;
 use crate::store::Store;
@@ -22,7 +24,10 @@ pub(super) struct DatabaseArgs {
 #[derive(Debug, Subcommand)]
 enum DatabaseCommand {
     /// Show which database it is, whether it may be sent from, and which daemons have sent from it
-    Status,
+    Status {
+        #[command(flatten)]
+        format: ListFormat,
+    },
     /// Let the daemons send again from a database that was restored, promoted or replaced
     Arm(ArmArgs),
 }
@@ -50,8 +55,13 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let state = store.database_state(None).await?;
     match args.command {
-        DatabaseCommand::Status => {
-            show(&state, out)?;
+        DatabaseCommand::Status { format } => {
+            if format.is_json() {
+                serde_json::to_writer_pretty(&mut *out, &StatusJson::of(&state))?;
+                writeln!(out)?;
+            } else {
+                show(&state, &format.times(&BTreeMap::new()), out)?;
+            }
             Ok(if state.disarm.is_none() { Exit::Done } else { Exit::Unwell })
         }
         DatabaseCommand::Arm(args) => arm(&args, &state, store, persons, now, out).await,
@@ -85,7 +95,46 @@ async fn arm(
     Ok(Exit::Done)
 }
 
-fn show(state: &DatabaseState, out: &mut dyn Write) -> Result<(), CliError> {
+/// The JSON form of the state.
+#[derive(Debug, Serialize)]
+struct StatusJson<'a> {
+    database: String,
+    generation: String,
+    armed: bool,
+    disarmed_since: Option<DateTime<Utc>>,
+    disarmed_by: Option<String>,
+    reason: Option<String>,
+    daemons: Vec<DaemonJson<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct DaemonJson<'a> {
+    daemon: &'a str,
+    last_at: DateTime<Utc>,
+    handed_in: Option<&'a str>,
+}
+
+impl<'a> StatusJson<'a> {
+    fn of(state: &'a DatabaseState) -> Self {
+        let disarm = state.disarm.as_ref();
+        let daemon = |one: &'a DaemonRecord| DaemonJson {
+            daemon: &one.daemon,
+            last_at: one.last_at,
+            handed_in: one.handed_in.as_deref(),
+        };
+        Self {
+            database: state.incarnation.database.to_string(),
+            generation: state.incarnation.generation.to_string(),
+            armed: disarm.is_none(),
+            disarmed_since: disarm.map(|disarm| disarm.since),
+            disarmed_by: disarm.map(|disarm| disarm.daemon.to_string()),
+            reason: disarm.map(|disarm| disarm.reason.to_string()),
+            daemons: state.daemons.iter().map(daemon).collect(),
+        }
+    }
+}
+
+fn show(state: &DatabaseState, times: &LocalTimes, out: &mut dyn Write) -> Result<(), CliError> {
     let incarnation = &state.incarnation;
     writeln!(out, "database {}, generation {}", incarnation.database, incarnation.generation)?;
     if let (Some(system), Some(timeline)) = (&incarnation.system, &incarnation.timeline) {
@@ -97,7 +146,7 @@ fn show(state: &DatabaseState, out: &mut dyn Write) -> Result<(), CliError> {
             writeln!(
                 out,
                 "disarmed since {} by {} ({}): {}",
-                moment(disarm.since),
+                times.at(None, disarm.since),
                 disarm.daemon,
                 disarm.reason,
                 disarm.reason.explained()
@@ -112,7 +161,7 @@ fn show(state: &DatabaseState, out: &mut dyn Write) -> Result<(), CliError> {
             Some(word) if word.starts_with(LOST_RECORD) => "waits; its own record is gone",
             Some(_) => "waits; what it handed over is in the database",
         };
-        writeln!(out, "  {}: {says}, last there {}", one.daemon, moment(one.last_at))?;
+        writeln!(out, "  {}: {says}, last there {}", one.daemon, times.at(None, one.last_at))?;
     }
     Ok(())
 }

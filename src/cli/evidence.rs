@@ -26,7 +26,7 @@ pub(super) struct EvidenceArgs {
     #[command(subcommand)]
     command: Option<EvidenceCommand>,
     #[command(flatten)]
-    make: Option<MakeArgs>,
+    make: MakeArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,7 +45,7 @@ struct VerifyArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("to").required(true).args(["out", "format"])))]
+#[command(group(ArgGroup::new("destination").required(true).multiple(true).args(["out", "format"])))]
 struct MakeArgs {
     #[command(flatten)]
     whom: BorrowerSelector,
@@ -58,7 +58,7 @@ struct MakeArgs {
     /// Write HTML and JSON into this folder, readable by their owner alone
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Print one of the two instead
+    /// Only one of the two; it is printed, unless --out names a folder
     #[arg(long, value_enum)]
     format: Option<DocumentFormat>,
     /// Language of the document: en or zh-CN [default: the merchant's]
@@ -68,11 +68,11 @@ struct MakeArgs {
     #[arg(long)]
     with_html: bool,
     /// Person who asks for it (recorded)
-    #[arg(long)]
-    actor: String,
+    #[arg(long, required = true)]
+    actor: Option<String>,
     /// Reason (recorded)
-    #[arg(long)]
-    reason: String,
+    #[arg(long, required = true)]
+    reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -100,30 +100,35 @@ pub(super) fn verify_alone(args: &EvidenceArgs, out: &mut dyn Write) -> Result<E
 
 /// Runs it.
 pub(super) async fn run(args: EvidenceArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
-    match (args.command, args.make) {
-        (Some(EvidenceCommand::Verify(args)), _) => match verify(&args.file, out)? {
+    match args.command {
+        Some(EvidenceCommand::Verify(args)) => match verify(&args.file, out)? {
             Some(document) => look_up(&document, app, out).await,
             None => Ok(Exit::Unwell),
         },
-        (None, Some(args)) => make(args, app, out).await,
-        (None, None) => Err(CliError::Use("name a borrower, or verify a file".to_owned())),
+        None => make(args.make, app, out).await,
     }
 }
 
 async fn make(args: MakeArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let note = AuditNote::new(&args.actor, &args.reason).map_err(|error| CliError::Use(error.to_string()))?;
+    // To verify a file needs neither.
+    let (actor, reason) = (args.actor.unwrap_or_default(), args.reason.unwrap_or_default());
+    let note = AuditNote::new(&actor, &reason).map_err(|error| CliError::Use(error.to_string()))?;
     let (store, links, merchants) = (&*app.store, &*app.composer.links, &app.policy.merchants);
     let key = args.whom.key(&BorrowerSearchPlace::of(app)).await?;
     let merchant = merchants.get(&key.merchant);
     let zone = merchant.map_or(chrono_tz::UTC, |merchant| merchant.time_zone);
     let locale = args.language.as_ref().or(merchant.map(|merchant| &merchant.locale));
     let language = locale.map_or(EvidenceLanguage::English, EvidenceLanguage::of);
-    let (from, until) = span(args.from, args.to, zone)?;
+    if args.from.zip(args.to).is_some_and(|(from, to)| to < from) {
+        return Err(CliError::Use("--to is before --from".to_owned()));
+    }
+    // The last day is included; behind the last one of the calendar nothing is.
+    let after = args.to.and_then(|to| to.succ_opt());
     let salt = entropy().map_err(|_| CliError::Failed("the operating system gave no randomness".to_owned()))?;
     let request = EvidenceRequest {
         key,
-        from,
-        until,
+        from: args.from.map(|day| midnight(day, zone)),
+        until: after.map(|day| midnight(day, zone)),
         note,
         language: language.tag(),
         reveal: true,
@@ -138,28 +143,25 @@ async fn make(args: MakeArgs, app: &App, out: &mut dyn Write) -> Result<Exit, Cl
     app.store.append(&origin::command(), &[evidence_record(&document, request, now)]).await?;
     let how = language.how_to_verify();
     match (args.out, args.format) {
-        (Some(folder), _) => write_files(&folder, &document, how, out)?,
+        (Some(folder), format) => write_files(&folder, format, &document, how, out)?,
         (None, Some(DocumentFormat::Json)) => out.write_all(document.to_json(how).as_bytes())?,
         (None, _) => out.write_all(evidence_html(&document).as_bytes())?,
     }
     Ok(Exit::Done)
 }
 
-/// The days as instants, the last day included.
-fn span(
-    from: Option<NaiveDate>,
-    to: Option<NaiveDate>,
-    zone: Tz,
-) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>), CliError> {
-    if from.zip(to).is_some_and(|(from, to)| to < from) {
-        return Err(CliError::Use("--to is before --from".to_owned()));
-    }
-    let midnight = |day: NaiveDate| to_utc(zone, day.and_time(NaiveTime::MIN));
-    let after = to.map(|to| to.succ_opt().ok_or_else(|| CliError::Use("--to is too far away".to_owned())));
-    Ok((from.map(midnight), after.transpose()?.map(midnight)))
+/// The beginning of a day.
+fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    to_utc(zone, day.and_time(NaiveTime::MIN))
 }
 
-fn write_files(folder: &Path, document: &EvidenceDocument, how: &str, out: &mut dyn Write) -> Result<(), CliError> {
+fn write_files(
+    folder: &Path,
+    only: Option<DocumentFormat>,
+    document: &EvidenceDocument,
+    how: &str,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let failed = |path: &Path, error: std::io::Error| CliError::Failed(format!("{}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let plain = |name: &str| {
@@ -167,7 +169,14 @@ fn write_files(folder: &Path, document: &EvidenceDocument, how: &str, out: &mut 
         document.about(name).unwrap_or_default().chars().map(sign).collect::<String>()
     };
     let name = format!("evidence-{}-{}", plain("merchant"), plain("borrower"));
-    for (end, text) in [("html", evidence_html(document)), ("json", document.to_json(how))] {
+    for format in [DocumentFormat::Html, DocumentFormat::Json] {
+        if only.is_some_and(|only| only != format) {
+            continue;
+        }
+        let (end, text) = match format {
+            DocumentFormat::Html => ("html", evidence_html(document)),
+            DocumentFormat::Json => ("json", document.to_json(how)),
+        };
         let path = folder.join(format!("{name}.{end}"));
         let mut file = private_file::create(&path).map_err(|error| failed(&path, error))?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| failed(&path, error))?;

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 
-use super::table::{self, Format, Row};
+use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit, merchant};
 use crate::app::App;
 use crate::domain::{MerchantId, ReminderId};
@@ -25,9 +25,8 @@ pub(super) struct FindArgs {
     /// At most so many
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
-    /// Print a table or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
 }
 
 /// One borrower as listed.
@@ -55,7 +54,7 @@ impl FoundRow {
 impl Row for FoundRow {
     const TITLES: &'static [&'static str] = &["MERCHANT", "BORROWER", "NAME", "FOUND BY", "REMINDER"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, _: &LocalTimes) -> Vec<String> {
         vec![
             self.merchant.clone(),
             self.borrower.clone(),
@@ -74,15 +73,15 @@ pub(super) async fn run(args: FindArgs, app: &App, out: &mut dyn Write) -> Resul
     let request = FindRequest { text: &args.text, merchants, merchant, only: &[], limit: args.limit };
     let found = find(&*app.store, Some(&app.composer.links), &request).await?;
     let rows: Vec<_> = found.found.iter().map(FoundRow::of).collect();
-    if rows.is_empty() && args.format == Format::Table {
+    if rows.is_empty() && !args.format.is_json() {
         writeln!(
             out,
             "nobody matches; a name is found as a whole, a phone number as a whole or by its last four digits"
         )?;
         return Ok(Exit::Done);
     }
-    table::print(out, args.format, &rows)?;
-    if found.is_cut && args.format == Format::Table {
+    table::print(out, args.format, &args.format.times(merchants), &rows)?;
+    if found.is_cut && !args.format.is_json() {
         writeln!(out, "more than {} match; use a whole phone number or name, or --limit", args.limit)?;
     }
     Ok(Exit::Done)

@@ -10,8 +10,7 @@ use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::reminders::moment;
-use super::table::{self, Format, Row};
+use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::app::{self, Time};
 use crate::clock::{Clock, Deadline, SystemClock};
@@ -34,9 +33,8 @@ pub(super) struct GatewayArgs {
 enum GatewayCommand {
     /// List the gateways of the config, and how they have been doing in the last day
     List {
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
     /// Hand one test message to a gateway
     Test {
@@ -56,11 +54,11 @@ pub(super) async fn run(args: &GatewayArgs, config: &Config, out: &mut (dyn Writ
     }
 }
 
-async fn list(format: Format, config: &Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
+async fn list(format: ListFormat, config: &Config, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
     let states = states(config).await;
     let row = |(name, gateway)| GatewayRow::of(config, name, gateway, states.as_deref().ok());
     let rows: Vec<_> = config.gateways.iter().map(row).collect();
-    table::print(out, format, &rows)?;
+    table::print(out, format, &format.times(&config.policy.merchants), &rows)?;
     Ok(match states {
         Ok(_) => Exit::Done,
         Err(error) => {
@@ -174,17 +172,17 @@ impl Health {
         Self { breaker, open_since, open_in, last_error, last_error_at }
     }
 
-    fn breaker(&self) -> String {
+    fn breaker(&self, times: &LocalTimes) -> String {
         let since = self.open_since.map(|since| {
             let processes = if self.open_in == 1 { "process" } else { "processes" };
-            format!("open since {} in {} {processes}", moment(since), self.open_in)
+            format!("open since {} in {} {processes}", times.at(None, since), self.open_in)
         });
         since.unwrap_or_else(|| self.breaker.to_owned())
     }
 
-    fn last_error(&self) -> String {
+    fn last_error(&self, times: &LocalTimes) -> String {
         let error = self.last_error.as_ref().zip(self.last_error_at);
-        error.map(|(code, at)| format!("{code}, {}", moment(at))).unwrap_or_default()
+        error.map(|(code, at)| format!("{code}, {}", times.at(None, at))).unwrap_or_default()
     }
 }
 
@@ -214,12 +212,12 @@ impl GatewayRow {
 impl Row for GatewayRow {
     const TITLES: &'static [&'static str] = &["NAME", "KIND", "CHANNEL", "PLACE", "RATE", "BREAKER", "LAST ERROR"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         let own = self.merchants.iter().map(|(merchant, place)| format!("{place} of {merchant}"));
         let places: Vec<_> = self.place.iter().map(ToString::to_string).chain(own).collect();
         let place = if places.is_empty() { "unused".to_owned() } else { places.join(", ") };
-        let breaker = self.health.as_ref().map_or_else(|| "unknown".to_owned(), Health::breaker);
-        let last_error = self.health.as_ref().map(Health::last_error).unwrap_or_default();
+        let breaker = self.health.as_ref().map_or_else(|| "unknown".to_owned(), |health| health.breaker(times));
+        let last_error = self.health.as_ref().map(|health| health.last_error(times)).unwrap_or_default();
         vec![
             self.name.clone(),
             self.kind.to_owned(),

@@ -4,6 +4,7 @@
 
 mod audit;
 mod borrower;
+mod borrowers;
 pub mod check;
 mod core_dump;
 mod database;
@@ -16,6 +17,7 @@ mod forecast;
 mod gateway;
 pub mod import;
 pub mod init;
+mod local_zone;
 mod log;
 mod merchant;
 mod notice;
@@ -98,6 +100,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Find borrowers by anything that they may say: a phone number, an address, a name, a number, a link
     Find(find::FindArgs),
+    /// Look at one borrower, and record wishes about contact
+    Borrowers(borrowers::BorrowersArgs),
     /// Send a reminder once more, by hand
     Resend(resend::ResendArgs),
     /// Look at the ways to repay, and change them: at once, on record
@@ -352,6 +356,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Forecast(args) => forecast::run(&args, &app, out).await,
         Command::Reminders(args) => reminders::run(args, &app, out).await,
         Command::Find(args) => find::run(args, &app, out).await,
+        Command::Borrowers(args) => borrowers::run(args, &app, out).await,
         Command::Suppress(args) => suppress::run(args, BorrowerSearchPlace::of(&app), &*app.clock, out).await,
         Command::Resend(args) => resend::run(args, &app, out).await,
         Command::Audit(args) => audit::run(args, &app, out).await,

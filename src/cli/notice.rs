@@ -7,7 +7,7 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use super::table::Format;
+use super::table::ListFormat;
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::domain::NoticeName;
@@ -26,17 +26,15 @@ enum NoticeCommand {
     Create(order::CreateArgs),
     /// List notices, the newest first
     List {
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
     /// Show one notice: how far it has come, and who did what with it
     Show {
         /// Its name
         name: NoticeName,
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
     /// Let a notice go out that another person made
     Approve(NoticeAction),
@@ -70,11 +68,12 @@ pub(super) async fn run(args: NoticeArgs, app: &App, out: &mut (dyn Write + Send
             for notice in store.notices(None).await? {
                 views.push(look(store, &notice.name).await.map_err(told)?);
             }
-            show::list(&views, format, out)?;
+            show::list(&views, format, &format.times(&app.policy.merchants), out)?;
             return Ok(Exit::Done);
         }
         NoticeCommand::Show { name, format } => {
-            show::one(&look(store, &name).await.map_err(told)?, format, out)?;
+            let times = format.times(&app.policy.merchants);
+            show::one(&look(store, &name).await.map_err(told)?, format, &times, out)?;
             return Ok(Exit::Done);
         }
         NoticeCommand::Approve(act) => approve(store, &act.name, &act.audit_note()?, now).await,

@@ -5,19 +5,15 @@ use std::io::Write;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use comfy_table::ContentArrangement;
 use serde::Serialize;
 
 use super::merchant::refuse_typo;
-use super::table::{Format, Row, print, table};
+use super::table::{ListFormat, LocalTimes, Row, print};
 use super::{CliError, Exit};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{InstallmentId, Merchant, MerchantId};
 use crate::pipeline::{AuditNote, retry_rejects};
 use crate::store::{DropOrder, DroppedRecord, KeptRecord, RejectFilter, Store};
-
-/// The width of a table, in characters.
-const WIDTH: u16 = 80;
 
 /// Look at records that could not be applied and hold the reminders of their instalments.
 #[derive(Debug, Args)]
@@ -57,9 +53,8 @@ struct ListArgs {
     /// List what was dropped, newest first, with who and why
     #[arg(long, conflicts_with_all = ["merchant", "installment", "after"])]
     dropped: bool,
-    /// Print a table or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
 }
 
 #[derive(Debug, Args)]
@@ -85,13 +80,13 @@ pub(super) async fn run(
     match args.command {
         RejectsCommand::List(args) if args.dropped => {
             let rows: Vec<_> = store.dropped_rejects(args.limit).await?.into_iter().map(DroppedRow::of).collect();
-            show(out, args.format, &rows)?;
+            print(out, args.format, &args.format.times(merchants), &rows)?;
         }
         RejectsCommand::List(ListArgs { merchant, installment, after, limit, format, .. }) => {
             let filter = RejectFilter { merchant, installment, after, limit, waits: None };
             let rows: Vec<_> = store.rejects(&filter).await?.into_iter().map(RejectRow::of).collect();
             refuse_typo(merchants, filter.merchant.as_ref(), rows.is_empty())?;
-            show(out, format, &rows)?;
+            print(out, format, &format.times(merchants), &rows)?;
         }
         RejectsCommand::Retry { ids } => {
             let retried = retry_rejects(store, merchants, &ids).await?;
@@ -115,19 +110,6 @@ async fn drop_records(args: DropArgs, store: &dyn Store, out: &mut dyn Write) ->
     }
     writeln!(out, "no such record: {}; see `dueherald rejects list`", missing.join(", "))?;
     Ok(if dropped.is_empty() { Exit::Unwell } else { Exit::Partly })
-}
-
-/// Prints rows; a table is as wide as a screen, and long reasons take several lines.
-fn show<R: Row>(out: &mut dyn Write, format: Format, rows: &[R]) -> Result<(), CliError> {
-    if format == Format::Json || rows.is_empty() {
-        print(out, format, rows)?;
-        return Ok(());
-    }
-    let mut table = table(R::TITLES);
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    table.add_rows(rows.iter().map(Row::cells));
-    writeln!(out, "{table}")?;
-    Ok(())
 }
 
 /// A kept record as it is listed. Its cells are personal data and stay in the database.
@@ -166,12 +148,12 @@ impl RejectRow {
 }
 
 impl Row for RejectRow {
-    const TITLES: &'static [&'static str] = &["ID", "SINCE (UTC)", "MERCHANT", "INSTALMENT", "FROM", "STATE", "WHY"];
+    const TITLES: &'static [&'static str] = &["ID", "SINCE", "MERCHANT", "INSTALMENT", "FROM", "STATE", "WHY"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
             self.id.to_string(),
-            self.since.format("%m-%d %H:%M").to_string(),
+            times.at(self.merchant.as_ref().map(MerchantId::as_str), self.since),
             self.merchant.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string),
             self.installment.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string),
             self.from.clone(),
@@ -201,13 +183,12 @@ impl DroppedRow {
 }
 
 impl Row for DroppedRow {
-    const TITLES: &'static [&'static str] =
-        &["ID", "AT (UTC)", "MERCHANT", "INSTALMENT", "FAULT", "DROPPED BY", "REASON"];
+    const TITLES: &'static [&'static str] = &["ID", "AT", "MERCHANT", "INSTALMENT", "FAULT", "DROPPED BY", "REASON"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
             self.id.to_string(),
-            self.at.format("%m-%d %H:%M").to_string(),
+            times.at(self.merchant.as_ref().map(MerchantId::as_str), self.at),
             self.merchant.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string),
             self.installment.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string),
             self.fault.clone(),

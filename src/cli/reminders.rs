@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::borrower::{BorrowerNames, BorrowerSearchPlace};
 use super::merchant::refuse_typo;
 use super::suppress::StopScope;
-use super::table::{self, Format, Row};
+use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::domain::{Channel, Event, HoldCause, HoldReason, Origin, ReminderId, State};
@@ -51,9 +51,8 @@ struct ShowArgs {
     /// Leave the tokens of the borrower's links in: they open the borrower's page
     #[arg(long, requires = "message")]
     with_link: bool,
-    /// Print text or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
 }
 
 #[derive(Debug, Args)]
@@ -78,9 +77,8 @@ struct ListArgs {
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    /// Print a table or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
 }
 
 /// Runs it.
@@ -111,10 +109,10 @@ pub(super) async fn run(args: RemindersArgs, app: &App, out: &mut dyn Write) -> 
                 rows.extend(store.reminders(&filter).await?.iter().map(|view| ReminderRow::of(view, &stops)));
             }
             refuse_typo(&app.policy.merchants, filter.merchant.as_ref(), rows.is_empty())?;
-            table::print(out, list.format, &rows)?;
+            table::print(out, list.format, &list.format.times(&app.policy.merchants), &rows)?;
         }
-        RemindersCommand::Show(args) if args.message => return message::run(&args, store, links, out).await,
-        RemindersCommand::Show(args) => show(args.id, args.format, store, out).await?,
+        RemindersCommand::Show(args) if args.message => return message::run(&args, app, out).await,
+        RemindersCommand::Show(args) => show(args.id, args.format, app, out).await?,
         RemindersCommand::Approve(args) => return approve::run(&args, store, clock.now(), out).await,
         RemindersCommand::Resolve(args) => return resolve::run(&args, store, clock.now(), out).await,
     }
@@ -127,25 +125,28 @@ async fn find(id: ReminderId, store: &dyn Store) -> Result<ReminderView, CliErro
     found.ok_or_else(|| CliError::Failed(format!("there is no reminder {id}")))
 }
 
-async fn show(id: ReminderId, format: Format, store: &dyn Store, out: &mut dyn Write) -> Result<(), CliError> {
+async fn show(id: ReminderId, format: ListFormat, app: &App, out: &mut dyn Write) -> Result<(), CliError> {
+    let store = &*app.store;
     let view = find(id, store).await?;
     let row = ReminderRow::of(&view, &store.stops().await?);
-    let events: Vec<_> = store.events(id).await?.iter().map(EventRow::of).collect();
-    if format == Format::Json {
+    let events: Vec<_> = store.events(id).await?.iter().map(|event| EventRow::of(event, &row.merchant)).collect();
+    if format.is_json() {
         serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "reminder": row, "events": events }))?;
         writeln!(out)?;
         return Ok(());
     }
     row.show_head(out)?;
-    writeln!(out, "planned at  {}", moment(row.planned_at))?;
-    writeln!(out, "not before  {}", moment(view.reminder.plan.not_before))?;
-    writeln!(out, "expires at  {}", moment(view.reminder.plan.expires_at))?;
+    let times = format.times(&app.policy.merchants);
+    let local = |at| times.at(Some(&row.merchant), at);
+    writeln!(out, "planned at  {}", local(row.planned_at))?;
+    writeln!(out, "not before  {}", local(view.reminder.plan.not_before))?;
+    writeln!(out, "expires at  {}", local(view.reminder.plan.expires_at))?;
     if let Origin::Manual { actor, reason, of } = &view.reminder.plan.origin {
         let first = of.map_or_else(|| "none before".to_owned(), |of| format!("reminder {of} again"));
         writeln!(out, "resent by   {actor}: {reason} ({first})")?;
     }
     writeln!(out)?;
-    table::print(out, format, &events)?;
+    table::print(out, format, &times, &events)?;
     Ok(())
 }
 
@@ -214,8 +215,9 @@ fn stop_in_words(detail: &str, channel: Channel, stops: &[Stop]) -> Option<Strin
 impl Row for ReminderRow {
     const TITLES: &'static [&'static str] =
         &["ID", "MERCHANT", "BORROWER", "DUE", "STEP", "CHANNEL", "STATE", "WHY", "TRIES", "NEXT OR LAST"];
+    const WIDE_ONLY: &'static [&'static str] = &["MERCHANT", "DUE", "TRIES"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
             self.id.to_string(),
             self.merchant.clone(),
@@ -226,7 +228,7 @@ impl Row for ReminderRow {
             self.state.to_owned(),
             self.detail.clone().unwrap_or_default(),
             self.attempts.to_string(),
-            moment(self.at),
+            times.at(Some(&self.merchant), self.at),
         ]
     }
 }
@@ -234,6 +236,8 @@ impl Row for ReminderRow {
 /// One event as it is listed.
 #[derive(Debug, Serialize)]
 struct EventRow {
+    #[serde(skip)]
+    merchant: Option<String>,
     at: DateTime<Utc>,
     event: &'static str,
     attempt: u32,
@@ -243,8 +247,9 @@ struct EventRow {
 }
 
 impl EventRow {
-    fn of(event: &Event) -> Self {
+    fn of(event: &Event, merchant: &str) -> Self {
         Self {
+            merchant: Some(merchant.to_owned()),
             at: event.at,
             event: event.kind.as_str(),
             attempt: event.attempt,
@@ -257,10 +262,11 @@ impl EventRow {
 
 impl Row for EventRow {
     const TITLES: &'static [&'static str] = &["AT", "EVENT", "ATTEMPT", "WHY", "GATEWAY", "PROVIDER'S ID"];
+    const WIDE_ONLY: &'static [&'static str] = &["PROVIDER'S ID"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
-            moment(self.at),
+            times.at(self.merchant.as_deref(), self.at),
             self.event.to_owned(),
             self.attempt.to_string(),
             self.detail.clone().unwrap_or_default(),

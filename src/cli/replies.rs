@@ -8,8 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::merchant::refuse_typo;
-use super::reminders::moment;
-use super::table::{self, Format, Row};
+use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::domain::{Intent, Merchant, MerchantId, ReminderId};
 use crate::pipeline::AuditNote;
@@ -60,9 +59,8 @@ struct ListArgs {
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    /// Print a table or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
 }
 
 /// Runs it.
@@ -97,7 +95,7 @@ async fn list(
     }
     let rows: Vec<_> = found.into_iter().map(|one| ReplyRow::of(one, list.reveal)).collect();
     refuse_typo(merchants, filter.merchant.as_ref(), rows.is_empty())?;
-    table::print(out, list.format, &rows)?;
+    table::print(out, list.format, &list.format.times(merchants), &rows)?;
     Ok(())
 }
 
@@ -161,11 +159,12 @@ impl ReplyRow {
 
 impl Row for ReplyRow {
     const TITLES: &'static [&'static str] = &["ID", "AT", "FROM", "MERCHANT", "REMINDER", "GATEWAY", "WANTS", "TEXT"];
+    const WIDE_ONLY: &'static [&'static str] = &["GATEWAY", "REMINDER"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
             self.id.to_string(),
-            moment(self.at),
+            times.at(self.merchant.as_deref(), self.at),
             self.from.clone(),
             self.merchant.clone().unwrap_or_else(|| "unknown".to_owned()),
             self.reminder.map(|id| id.to_string()).unwrap_or_default(),

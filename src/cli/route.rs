@@ -14,8 +14,7 @@ use serde::Serialize;
 
 use self::way::{ContactArgs, GuideArgs, kind, tells};
 use super::merchant::{self, refuse_typo};
-use super::reminders::moment;
-use super::table::{self, Format, Row};
+use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::domain::{AppGuide, GatewayName, LinkMode, MerchantId, Route, RouteKey, RouteKind, RouteVersion, Routes};
@@ -35,25 +34,22 @@ enum RouteCommand {
         /// Only those of this merchant
         #[arg(long)]
         merchant: Option<MerchantId>,
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
     /// Show what was made of a route: who, when and why
     Show {
         /// The route
         key: RouteKey,
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
     /// Look at a route now as a borrower's browser would, or at all in use; changes nothing
     Probe {
         /// Only this route
         key: Option<RouteKey>,
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
     /// Count messages sent, delivered, clicked and paid, by route, step and channel
     Funnel(funnel::FunnelArgs),
@@ -139,7 +135,7 @@ pub(super) async fn run(args: RouteArgs, app: &App, out: &mut (dyn Write + Send)
             let wanted = |route: &&Route| merchant.as_ref().is_none_or(|merchant| route.merchant == *merchant);
             let rows: Vec<_> = routes.0.iter().filter(wanted).map(|route| RouteRow::of(route, &seen, now)).collect();
             refuse_typo(&app.policy.merchants, merchant.as_ref(), rows.is_empty())?;
-            table::print(out, format, &rows)?;
+            table::print(out, format, &format.times(&app.policy.merchants), &rows)?;
             return Ok(Exit::Done);
         }
         RouteCommand::Show { key, format } => {
@@ -168,7 +164,7 @@ async fn show(
     key: &RouteKey,
     seen: &RouteSnapshot,
     app: &App,
-    format: Format,
+    format: ListFormat,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let configured = app.composer.routes.configured().get(key).map(VersionRow::of_config);
@@ -178,7 +174,7 @@ async fn show(
         return Err(CliError::Failed(format!("there is no route {key}; `dueherald route list` lists them")));
     };
     newest.health = seen.routes().get(key).and_then(|route| RouteHealthJson::of(route, seen));
-    Ok(table::print(out, format, &rows)?)
+    Ok(table::print(out, format, &format.times(&app.policy.merchants), &rows)?)
 }
 
 fn set(args: &SetArgs, routes: &Routes, app: &App) -> Result<Route, CliError> {
@@ -276,7 +272,7 @@ async fn print_reach(closed: &Route, routes: &Routes, app: &App, out: &mut (dyn 
     }
     let rows: Vec<_> = reach.iter().map(ReachRow::of).collect();
     writeln!(out, "unpaid borrowers who hold a message that leads there:")?;
-    table::print(out, Format::Table, &rows)?;
+    table::print(out, ListFormat::TABLE, &ListFormat::TABLE.times(&app.policy.merchants), &rows)?;
     if reach.iter().any(|one| one.link == LinkMode::Fixed) {
         let key = &closed.key;
         writeln!(
@@ -317,7 +313,7 @@ impl ReachRow {
 impl Row for ReachRow {
     const TITLES: &'static [&'static str] = &["CHANNEL", "LINK", "BORROWERS", "CORRECTION"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, _: &LocalTimes) -> Vec<String> {
         let link = match self.link {
             LinkMode::Fixed => "fixed",
             LinkMode::Personal => "personal",
@@ -365,13 +361,13 @@ impl RouteHealthJson {
         })
     }
 
-    fn cell(told: Option<&Self>) -> String {
+    fn cell(told: Option<&Self>, merchant: &str, times: &LocalTimes) -> String {
         match told {
             None => String::new(),
             Some(told) if !told.degraded => "well".to_owned(),
             Some(told) => {
                 let fault = told.last_fault.as_deref().unwrap_or_default();
-                format!("degraded since {}: {fault}", moment(told.since))
+                format!("degraded since {}: {fault}", times.at(Some(merchant), told.since))
             }
         }
     }
@@ -412,8 +408,9 @@ impl RouteRow {
 impl Row for RouteRow {
     const TITLES: &'static [&'static str] =
         &["ROUTE", "MERCHANT", "PRODUCT", "KIND", "STATUS", "FROM", "UNTIL", "REPLACED BY", "PROBES", "URL"];
+    const WIDE_ONLY: &'static [&'static str] = &["PRODUCT", "FROM", "UNTIL", "REPLACED BY"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         let status = match self.status {
             Status::Open => "open",
             Status::Early => "not yet",
@@ -426,10 +423,10 @@ impl Row for RouteRow {
             self.product.clone().unwrap_or_else(|| "all".to_owned()),
             self.kind.to_owned(),
             status.to_owned(),
-            self.valid_from.map(moment).unwrap_or_default(),
-            self.valid_until.map(moment).unwrap_or_default(),
+            times.maybe(Some(&self.merchant), self.valid_from),
+            times.maybe(Some(&self.merchant), self.valid_until),
             self.replaced_by.clone().unwrap_or_default(),
-            RouteHealthJson::cell(self.health.as_ref()),
+            RouteHealthJson::cell(self.health.as_ref(), &self.merchant, times),
             self.url.clone().unwrap_or_default(),
         ]
     }
@@ -438,6 +435,8 @@ impl Row for RouteRow {
 /// A version as it is shown; the config's has no time and nobody's name.
 #[derive(Debug, Serialize)]
 struct VersionRow {
+    #[serde(skip)]
+    merchant: String,
     at: Option<DateTime<Utc>>,
     actor: Option<String>,
     reason: Option<String>,
@@ -455,6 +454,7 @@ struct VersionRow {
 impl VersionRow {
     fn of_config(route: &Route) -> Self {
         Self {
+            merchant: route.merchant.to_string(),
             at: None,
             actor: None,
             reason: None,
@@ -477,17 +477,18 @@ impl VersionRow {
 impl Row for VersionRow {
     const TITLES: &'static [&'static str] =
         &["SINCE", "BY", "WHY", "CLOSED", "FROM", "UNTIL", "REPLACED BY", "PROBES", "URL", "TELLS"];
+    const WIDE_ONLY: &'static [&'static str] = &["FROM", "UNTIL", "REPLACED BY", "PROBES"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
-            self.at.map_or_else(|| "the config".to_owned(), moment),
+            self.at.map_or_else(|| "the config".to_owned(), |at| times.at(Some(&self.merchant), at)),
             self.actor.clone().unwrap_or_default(),
             self.reason.clone().unwrap_or_default(),
             if self.closed { "yes" } else { "no" }.to_owned(),
-            self.valid_from.map(moment).unwrap_or_default(),
-            self.valid_until.map(moment).unwrap_or_default(),
+            times.maybe(Some(&self.merchant), self.valid_from),
+            times.maybe(Some(&self.merchant), self.valid_until),
             self.replaced_by.clone().unwrap_or_default(),
-            RouteHealthJson::cell(self.health.as_ref()),
+            RouteHealthJson::cell(self.health.as_ref(), &self.merchant, times),
             self.url.clone().unwrap_or_default(),
             self.tells.join("; "),
         ]

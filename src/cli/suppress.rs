@@ -18,8 +18,7 @@ use serde::Serialize;
 
 use super::borrower::BorrowerSearchPlace;
 pub(in crate::cli) use super::merchant::find as known;
-use super::reminders::moment;
-use super::table::{self, Format, Row};
+use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::clock::Clock;
 use crate::domain::{Channel, ManualChange, Merchant, MerchantId};
@@ -57,9 +56,8 @@ enum SuppressCommand {
     History(history::HistoryArgs),
     /// List what is stopped
     Stops {
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
 }
 
@@ -169,7 +167,7 @@ pub(super) async fn run(
         SuppressCommand::Lift(args) => lift(&args, store, clock.now(), out).await?,
         SuppressCommand::Stops { format } => {
             let rows: Vec<_> = store.stops().await?.iter().map(StopRow::of).collect();
-            table::print(out, format, &rows)?;
+            table::print(out, format, &format.times(merchants), &rows)?;
         }
     }
     Ok(Exit::Done)
@@ -232,11 +230,11 @@ impl StopRow {
 impl Row for StopRow {
     const TITLES: &'static [&'static str] = &["MERCHANT", "CHANNEL", "SINCE", "BY", "WHY"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
             self.merchant.clone().unwrap_or_else(|| "all".to_owned()),
             self.channel.unwrap_or("all").to_owned(),
-            moment(self.since),
+            times.at(self.merchant.as_deref(), self.since),
             self.actor.clone(),
             self.reason.clone(),
         ]
@@ -280,7 +278,9 @@ mod tests {
                 out.extend(format!("({code}) {error}\n").bytes());
             }
         }
-        String::from_utf8(out).expect("it is text")
+        // Whatever the zone of this machine is.
+        let local = super::ListFormat::TABLE.times(&merchants).at(None, DateTime::<Utc>::UNIX_EPOCH);
+        String::from_utf8(out).expect("it is text").replace(&local, "1970-01-01 00:00 +00:00")
     }
 
     #[tokio::test]
@@ -299,18 +299,18 @@ mod tests {
         everything on sms is stopped; what is with a gateway already cannot be called back
         everything is stopped; what is with a gateway already cannot be called back
         MERCHANT  CHANNEL  SINCE                    BY    WHY    
-        all       sms      1970-01-01 00:00:00 UTC  wang  trial  
-        all       all      1970-01-01 00:00:00 UTC  li    fire   
+        all       sms      1970-01-01 00:00 +00:00  wang  trial  
+        all       all      1970-01-01 00:00 +00:00  li    fire   
         the stop of everything is lifted; what waited goes out within ten minutes
         still stopped: everything on sms
         (1) no stop of everything is set; `dueherald suppress stops` lists what is
         the stop of everything on sms is lifted; what waited goes out within ten minutes
         []
         ID  AT                       ACTION  WHAT               BY    WHY    
-        4   1970-01-01 00:00:00 UTC  lift    everything on sms  wang  done   
-        3   1970-01-01 00:00:00 UTC  lift    everything         wang  out    
-        2   1970-01-01 00:00:00 UTC  stop    everything         li    fire   
-        1   1970-01-01 00:00:00 UTC  stop    everything on sms  wang  trial  
+        4   1970-01-01 00:00 +00:00  lift    everything on sms  wang  done   
+        3   1970-01-01 00:00 +00:00  lift    everything         wang  out    
+        2   1970-01-01 00:00 +00:00  stop    everything         li    fire   
+        1   1970-01-01 00:00 +00:00  stop    everything on sms  wang  trial  
         "#);
     }
 

@@ -95,9 +95,9 @@ pub(super) fn print<R: Row>(out: &mut dyn Write, format: ListFormat, times: &Loc
         }
         Format::Table if rows.is_empty() => writeln!(out, "nothing to show"),
         Format::Table => {
-            let is_shown = |title: &&str| format.wide || !R::WIDE_ONLY.contains(title);
-            let shown: Vec<_> = R::TITLES.iter().map(|title| is_shown(&title)).collect();
-            let titles: Vec<_> = R::TITLES.iter().copied().filter(|title| is_shown(&title)).collect();
+            let is_shown = |title: &&'static str| format.wide || !R::WIDE_ONLY.contains(title);
+            let shown: Vec<_> = R::TITLES.iter().map(&is_shown).collect();
+            let titles: Vec<_> = R::TITLES.iter().copied().filter(is_shown).collect();
             let mut table = table(&titles);
             if !format.wide {
                 table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
@@ -120,4 +120,56 @@ pub(super) fn table(titles: &[&str]) -> Table {
         column.set_padding((0, 2));
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::super::Cli;
+
+    /// Every command with none below it, by its words.
+    fn leaves(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
+        if !command.has_subcommands() || command.get_arguments().any(|one| one.get_id() == "reason") {
+            found.push((path.to_owned(), command.clone()));
+        }
+        for below in command.get_subcommands() {
+            leaves(below, format!("{path} {}", below.get_name()).trim(), found);
+        }
+    }
+
+    fn all() -> Vec<(String, Command)> {
+        let (mut cli, mut found) = (Cli::command(), Vec::new());
+        cli.build();
+        leaves(&cli, "", &mut found);
+        found.retain(|(path, _)| !path.split(' ').any(|word| word == "help"));
+        found
+    }
+
+    fn has(command: &Command, argument: &str) -> bool {
+        command.get_arguments().any(|one| one.get_id() == argument)
+    }
+
+    #[test]
+    fn whatever_lists_or_shows_something_prints_json_too() {
+        const WORDS: [&str; 10] =
+            ["list", "show", "history", "stops", "status", "find", "explain", "funnel", "probe", "forecast"];
+        let shows = |path: &str| path.rsplit(' ').next().is_some_and(|word| WORDS.contains(&word));
+        let all = all();
+        let without: Vec<_> = all.iter().filter(|(path, one)| shows(path) && !has(one, "format")).collect();
+        assert!(all.iter().filter(|(path, _)| shows(path)).count() > 20, "the tree is walked");
+        assert!(without.is_empty(), "{:?}", without.iter().map(|(path, _)| path).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn whatever_takes_a_borrower_takes_what_the_caller_says() {
+        let all = all();
+        let takes: Vec<_> = all.iter().filter(|(_, one)| has(one, "borrower")).collect();
+        assert!(takes.len() >= 8, "{:?}", takes.iter().map(|(path, _)| path).collect::<Vec<_>>());
+        for (path, command) in takes {
+            for option in ["phone", "order", "email", "link", "merchant"] {
+                assert!(has(command, option), "{path} lacks --{option}");
+            }
+        }
+    }
 }

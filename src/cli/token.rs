@@ -7,8 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::reminders::moment;
-use super::table::{self, Format, Row};
+use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::clock::{Clock, entropy};
 use crate::domain::{Action, Merchant, MerchantId, Token, duration};
@@ -31,9 +30,8 @@ enum TokenCommand {
     Create(CreateArgs),
     /// List the tokens of the database; those of the config are in the config
     List {
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
     /// Revoke a token, from its next request on
     Revoke {
@@ -71,7 +69,7 @@ pub(super) async fn run(
         TokenCommand::List { format } => {
             let now = clock.now();
             let rows: Vec<_> = store.tokens().await?.iter().map(|record| TokenRow::of(record, now)).collect();
-            table::print(out, format, &rows)?;
+            table::print(out, format, &format.times(merchants), &rows)?;
         }
         TokenCommand::Revoke { name } => {
             if !store.revoke_token(&name, clock.now()).await? {
@@ -173,15 +171,15 @@ impl TokenRow {
 impl Row for TokenRow {
     const TITLES: &'static [&'static str] = &["NAME", "STATE", "MERCHANTS", "ALLOWS", "EXPIRES", "LAST USED"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         let merchants: Vec<_> = self.merchants.iter().map(MerchantId::as_str).collect();
         vec![
             self.name.clone(),
             self.state.to_owned(),
             merchants.join(" "),
             self.actions.join(" "),
-            self.expires_at.map(moment).unwrap_or_default(),
-            self.used_at.map(moment).unwrap_or_default(),
+            times.maybe(None, self.expires_at),
+            times.maybe(None, self.used_at),
         ]
     }
 }

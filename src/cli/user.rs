@@ -1,16 +1,15 @@
-//! `dueherald user add|passwd|disable|enable|list`: who may log in to the console.
+//! `dueherald user add|passwd|change|disable|enable|list`: who may log in to the console.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
-use super::reminders::moment;
 use super::secret_input::SecretInput;
-use super::table::{self, Format, Row};
+use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::clock::{Clock, entropy};
 use crate::domain::{
@@ -36,13 +35,14 @@ enum UserCommand {
     Passwd(NameArgs),
     /// Keep a user from logging in, and end the user's sessions
     Disable(NameArgs),
+    /// Give a user another role or other merchants
+    Change(ChangeUserArgs),
     /// Let a disabled user log in again
     Enable(NameArgs),
     /// List all users
     List {
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
 }
 
@@ -68,6 +68,21 @@ struct AddUserArgs {
     /// Provider of the subject, exactly as [console.oidc] issuer writes it
     #[arg(long, value_name = "URL", requires = "oidc")]
     issuer: Option<String>,
+    #[command(flatten)]
+    actor: ActorArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["role", "merchant"])))]
+struct ChangeUserArgs {
+    /// Name of the user
+    name: UserName,
+    /// The role from now on: viewer, agent, supervisor or admin
+    #[arg(long)]
+    role: Option<StaffRole>,
+    /// Merchant that the user works for from now on, instead of those so far; may be repeated
+    #[arg(long)]
+    merchant: Vec<MerchantId>,
     #[command(flatten)]
     actor: ActorArgs,
 }
@@ -119,6 +134,7 @@ pub(super) async fn run(
             made(store.change_password(&change, &by).await?, &change.name)?;
             writeln!(out, "the password of {} is set; the user is logged out everywhere", change.name)?;
         }
+        UserCommand::Change(args) => change(args, store, merchants, now, out).await?,
         UserCommand::Disable(NameArgs { name, actor }) => {
             let by = actor.change("user disable", now)?;
             made(store.disable_user(&name, &by).await?, &name)?;
@@ -131,7 +147,7 @@ pub(super) async fn run(
         }
         UserCommand::List { format } => {
             let rows: Vec<_> = store.users().await?.iter().map(ListedUser::of).collect();
-            table::print(out, format, &rows)?;
+            table::print(out, format, &format.times(merchants), &rows)?;
         }
     }
     Ok(Exit::Done)
@@ -175,6 +191,28 @@ async fn add(
         return Err(taken(&user.name));
     }
     writeln!(out, "{} may log in to the console as {}", user.name, user.grant.role)?;
+    Ok(())
+}
+
+async fn change(
+    args: ChangeUserArgs,
+    store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    for merchant in &args.merchant {
+        super::suppress::known(merchants, merchant)?;
+    }
+    let by = args.actor.change("user change", now)?;
+    let known = store.user(&args.name).await?.ok_or_else(|| unknown(&args.name))?.user.grant;
+    let grant = UserGrant {
+        role: args.role.unwrap_or(known.role),
+        merchants: if args.merchant.is_empty() { known.merchants } else { args.merchant.into_iter().collect() },
+    };
+    made(store.change_grant(&args.name, &grant, &by).await?, &args.name)?;
+    let names: Vec<_> = grant.merchants.iter().map(MerchantId::as_str).collect();
+    writeln!(out, "{} is {} for {} from the next click on", args.name, grant.role, names.join(", "))?;
     Ok(())
 }
 
@@ -260,7 +298,7 @@ impl ListedUser {
 impl Row for ListedUser {
     const TITLES: &'static [&'static str] = &["NAME", "ROLE", "STATE", "BY", "MERCHANTS", "LAST LOGIN", "FAILED"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         let merchants: Vec<_> = self.merchants.iter().map(MerchantId::as_str).collect();
         vec![
             self.name.clone(),
@@ -268,7 +306,7 @@ impl Row for ListedUser {
             self.state.to_owned(),
             self.login.to_owned(),
             merchants.join(" "),
-            self.logged_in_at.map(moment).unwrap_or_default(),
+            times.maybe(None, self.logged_in_at),
             self.failed_logins.to_string(),
         ]
     }
@@ -360,6 +398,8 @@ mod tests {
             )
             .await
             .expect("added");
+        let changed = bench.run("change wang --role supervisor --actor root", &[]).await;
+        assert_eq!(changed.as_deref(), Ok("wang is supervisor for example from the next click on\n"));
         bench.run("disable wang --actor root", &[]).await.expect("disabled");
         let listed = bench.run("list --format json", &[]).await.expect("listed");
         for part in [
@@ -387,6 +427,9 @@ mod tests {
         "write --actor NAME")]
     #[case::of_no_provider("add wang --role agent --merchant MERCHANT --oidc 1 --actor root", &[], "--issuer <URL>")]
     #[case::the_last_admin("disable li.na --actor root", &[], "li.na is the last admin who may log in")]
+    #[case::the_last_admin_as_agent("change li.na --role agent --actor root", &[], "li.na is the last admin")]
+    #[case::nothing_to_change("change li.na --role admin --actor root", &[], "li.na is like that already")]
+    #[case::no_change("change li.na --actor root", &[], "--role")]
     #[case::not_there("disable wang --actor root", &[], "there is no user wang; `dueherald user list` lists them")]
     #[case::a_password_of_nobody("passwd wang --actor root", &[], "there is no user wang")]
     #[case::enabled("enable li.na --actor root", &[], "li.na is like that already")]

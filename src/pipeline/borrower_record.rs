@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::{AddressKey, Borrower, BorrowerKey, Channel, Click, Installment, Suppression};
 use crate::plan::{Policy, Span};
 use crate::store::{
@@ -77,6 +79,38 @@ where
     let suppressions = suppressions(store, key, &addresses).await?;
     let preferences = store.preferences(key).await?;
     Ok(BorrowerRecord { borrower, installments, explanation, suppressions, replies, clicks, preferences })
+}
+
+/// The borrower, the instalments and the suppressions, without the history.
+#[derive(Debug, Clone)]
+pub struct BorrowerFacts {
+    /// The borrower, with addresses and name.
+    pub borrower: Borrower,
+    /// All instalments by due date, also those that are paid or cancelled.
+    pub installments: Vec<Installment>,
+    /// Suppressions of the borrower's addresses, by the merchant and for all.
+    pub suppressions: Vec<Suppression>,
+}
+
+/// Reads the facts about a borrower; `None` if the ledger knows none of that number.
+///
+/// # Errors
+/// When the store fails.
+pub async fn borrower_facts(
+    store: &(impl LedgerStore + SuppressionStore + ?Sized),
+    key: &BorrowerKey,
+    now: DateTime<Utc>,
+) -> Result<Option<BorrowerFacts>, StoreError> {
+    let Some(borrower) = store.account(key, now.date_naive(), Channel::Sms).await?.borrower else { return Ok(None) };
+    let filter = InstallmentFilter {
+        merchant: Some(key.merchant.clone()),
+        borrower: Some(key.id.clone()),
+        limit: LOOK_AT,
+        ..InstallmentFilter::default()
+    };
+    let installments = store.installments(&filter).await?;
+    let suppressions = suppressions(store, key, &addresses_of(&borrower)).await?;
+    Ok(Some(BorrowerFacts { borrower, installments, suppressions }))
 }
 
 /// The addresses that the ledger knows, in the form that is compared.

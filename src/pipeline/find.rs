@@ -112,8 +112,8 @@ impl FindRequest<'_> {
     }
 }
 
-/// Finds the borrowers of some merchants by a text, whatever it means: all meanings are tried. Without link keys, no link
-/// and no check code is known.
+/// Finds the borrowers of some merchants by a text, whatever it means: all meanings are tried. Without link keys, no
+/// link and no check code is known.
 ///
 /// # Errors
 /// When the store fails.

@@ -52,7 +52,7 @@ mod volume_watch;
 pub use activity::{Activity, ActivityCounts, GatewayActivity, HourActivity, MessageCost};
 pub use audit::{AuditVerdict, keep_checkpoint, verify_audit};
 pub use audit_note::{AuditNote, AuditNoteError};
-pub use borrower_record::{BorrowerRecord, borrower_record};
+pub use borrower_record::{BorrowerFacts, BorrowerRecord, borrower_facts, borrower_record};
 pub use breaker::{Admission, Breaker};
 pub use compose::{ComposedMessage, Composer};
 pub use dispatch::{LaneEnd, SendLane, drain};

@@ -53,7 +53,7 @@ const WORDS: [(&str, &str); 16] = [
     ("suppression_action", "word_suppression_"),
     ("cause", "word_cause_"),
     ("intent", "word_intent_"),
-    ("action", "word_action_"),
+    ("action", "audit_"),
     ("door", "word_door_"),
     ("basis", "word_basis_"),
     ("personal", "word_personal_"),
@@ -230,7 +230,9 @@ fn unescaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{EvidenceLanguage, WORDS, evidence_html, read_evidence_html};
-    use crate::domain::{AuditDoor, EventKind, EvidenceDocument, EvidenceEntry, Intent, SuppressionAction};
+    use crate::domain::{
+        AuditAction, AuditDoor, EventKind, EvidenceDocument, EvidenceEntry, Intent, SuppressionAction,
+    };
 
     const LANGUAGES: [EvidenceLanguage; 2] = [EvidenceLanguage::English, EvidenceLanguage::Chinese];
 
@@ -283,7 +285,8 @@ mod tests {
         let words = words.chain(Intent::ALL.iter().map(|one| format!("{}{one}", of("intent"))));
         let words = words.chain(AuditDoor::ALL.iter().map(|one| format!("{}{one}", of("door"))));
         let actions = SuppressionAction::ALL.iter().map(|one| format!("{}{one}", of("suppression_action")));
-        for key in words.chain(actions) {
+        let acts = AuditAction::ALL.iter().map(|one| format!("{}{one}", of("action")));
+        for key in words.chain(actions).chain(acts) {
             for language in LANGUAGES {
                 assert!(language.say(&key).is_some(), "{key} in {}", language.tag());
             }

@@ -15,7 +15,7 @@ use crate::commands::{Desk, today};
 use crate::noon::where_it_is_noon;
 
 /// Every command, in an order in which each has something to do, with its exit code. `AT` is a time today.
-const COMMANDS: [(&str, i32); 71] = [
+const COMMANDS: [(&str, i32); 75] = [
     ("demo --once", 0),
     ("init again", 0),
     ("migrate", 0),
@@ -39,6 +39,9 @@ const COMMANDS: [(&str, i32); 71] = [
     ("reminders resolve --file report.csv --actor wang --reason trial", 1),
     ("explain --borrower B1002", 0),
     ("find B1002", 0),
+    ("borrowers show --borrower B1002", 0),
+    ("borrowers prefer --borrower B1002 --channel sms --actor wang", 0),
+    ("resend --borrower B1002 --channel sms --actor wang --reason trial --dry-run", 0),
     ("resend --borrower B1002 --channel sms --actor wang --reason trial", 0),
     ("route list", 0),
     ("route show mall-web", 0),
@@ -74,6 +77,7 @@ const COMMANDS: [(&str, i32); 71] = [
     ("user add li --role admin --merchant mall --oidc 00u1 --issuer https://login.example.com", 0),
     ("user add wang --role agent --merchant mall --oidc 00u2 --issuer https://login.example.com", 0),
     ("user list", 0),
+    ("user change wang --role supervisor", 0),
     ("user disable wang", 0),
     ("user enable wang", 0),
     ("audit list", 0),

@@ -40,7 +40,7 @@ impl Desk {
     /// The binary with its arguments, ready to start.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(cargo_bin!("dueherald"));
-        command.current_dir(self.folder.path()).args(arguments).env_remove("DUEHERALD_CONFIG");
+        command.current_dir(self.folder.path()).args(arguments).env_remove("DUEHERALD_CONFIG").env("TZ", "UTC");
         if let Some(url) = &self.database {
             command.env("DUEHERALD__DATABASE__URL", url);
         }
@@ -164,7 +164,7 @@ fn what_is_paid_between_scan_and_dispatch_is_skipped() {
     assert!(told.contains("skipped 1: paid"), "{told}");
     assert!(told.contains("the next reminder is due at"), "nothing was sent, so it says when: {told}");
     assert!(desk.captured().is_empty());
-    let shown = desk.run(&["reminders", "show", "1"]).went_well();
+    let shown = desk.run(&["reminders", "show", "1", "--wide"]).went_well();
     assert!(shown.contains("skipped") && shown.contains("paid"), "{shown}");
 }
 
@@ -264,7 +264,7 @@ fn a_resend_is_refused_or_on_record() {
     if ("08".."22").contains(&hour.as_str()) {
         let said = asked.went_well();
         let id = said.split_whitespace().nth(1).expect("reminder N is due now");
-        let shown = desk.run(&["reminders", "show", id]).went_well();
+        let shown = desk.run(&["reminders", "show", id, "--wide"]).went_well();
         assert!(shown.contains("li.na: called in"), "{shown}");
         for key in ["mall-web", "mall-app"] {
             desk.run(&["route", "close", key, "--actor", "wang", "--reason", "trial"]).went_well();

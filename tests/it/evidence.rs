@@ -4,10 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta};
-use dueherald::domain::{
-    Click, EvidenceDocument, EvidenceEntry, GatewayName, Intent, Message, ReminderId, Sender, SmsText,
-};
-use dueherald::store::{FunnelStore, IncomingReply, ReportBatch, ReportStore, Subject};
+use dueherald::domain::{Click, EvidenceDocument, EvidenceEntry, GatewayName, Intent, Message, ReminderId, SmsText};
+use dueherald::store::{IncomingReply, ReportBatch, Sender, Subject};
 use serde_json::Value;
 
 use crate::proof::{Desk, send_all};
@@ -210,20 +208,10 @@ async fn every_command_about_a_borrower_finds_it_by_what_the_caller_says() {
         let (code, refused) = case.desk.run(&release);
         assert!(code == 1 && refused.contains("on hold for deceased: a supervisor"), "{refused}");
         case.went_well(&[&release[..], &["--override"]].concat());
-        let (_, refused) = case.desk.run(&[
-            "resend",
-            whom[0],
-            whom[1],
-            "--channel",
-            "sms",
-            "--actor",
-            "li",
-            "--reason",
-            "asked",
-            "--due-date",
-            "2026-11-25",
-        ]);
-        assert!(!refused.contains("no such borrower") && !refused.contains("usage"), "{whom:?}: {refused}");
+        let resend = "resend --channel sms --actor li --reason asked --due-date 2026-11-25 --dry-run";
+        let resend: Vec<_> = resend.split(' ').chain(whom).collect();
+        let (_, previewed) = case.desk.run(&resend);
+        assert!(previewed.contains("about       what is due on 2026-11-25, by sms"), "{whom:?}: {previewed}");
     }
     let held = case.went_well(&["suppress", "hold", "--borrower", "B1", "--reason", "says_paid", "--actor", "li"]);
     assert!(held.contains("on hold until 20"), "it ends by itself: {held}");
@@ -257,4 +245,28 @@ async fn options_that_name_nobody_or_several_say_so() {
         ["evidence", "--borrower", "B9", "--merchant", "mall", "--format", "json", "--actor", "a", "--reason", "b"];
     let (code, printed) = case.desk.run(&nobody);
     assert!(code == 1 && printed.contains("neither the ledger nor the outbox knows"), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staff_see_a_borrower_and_record_wishes_by_command() {
+    let case = Case::new().await;
+    let shown = case.went_well(&["borrowers", "show", "--phone", "13800100001"]);
+    assert!(shown.contains("phone       …0001") && !shown.contains("13800100001"), "{shown}");
+    assert_eq!(case.desk.run(&["borrowers", "show", "--borrower", "B1", "--reveal"]).0, 2, "who looks has to say so");
+    let reveal = ["borrowers", "show", "--borrower", "B1", "--reveal", "--by", "li", "--reason", "call"];
+    assert!(case.went_well(&reveal).contains("phone       +8613800100001"));
+    let audited = case.went_well(&["audit", "list", "--borrower", "B1", "--action", "reveal", "--format", "json"]);
+    assert!(audited.contains("\"action\": \"reveal\""), "{audited}");
+    let prefer = ["borrowers", "prefer", "--borrower", "B1", "--actor", "li"];
+    case.went_well(&[&prefer[..], &["--hours", "18:00-21:00", "--language", "en"]].concat());
+    case.went_well(&[&prefer[..], &["--hours", "none"]].concat());
+    let json: Value =
+        serde_json::from_str(&case.went_well(&["borrowers", "show", "--borrower=B1", "--format=json"])).expect("JSON");
+    assert_eq!((&json["language"], &json["preferred_hours"]), (&"en".into(), &Value::Null));
+    assert_eq!(json["installments"][0]["outstanding"], "137.01");
+    for (wish, told) in [("--hours=9", "is not a span of hours"), ("--channel=fax", "--channel fax"), ("--actor=x", "")]
+    {
+        let (code, printed) = case.desk.run(&[&prefer[..4], &["--actor=li", wish]].concat());
+        assert!(code == 2 && printed.contains(told), "{wish}: {printed}");
+    }
 }

@@ -50,7 +50,7 @@ async fn a_list_tells_breakers_and_the_last_error_of_all_daemons() {
     assert!(listed.err.contains("dueherald migrate"), "{}", listed.err);
 
     desk.run(&["migrate"]).went_well();
-    let listed = desk.run(&["gateway", "list"]).went_well();
+    let listed = desk.run(&["gateway", "list", "--wide"]).went_well();
     assert!(listed.contains("closed") && !listed.contains("unknown"), "{listed}");
 
     let now = SystemClock.now();
@@ -71,9 +71,9 @@ async fn a_list_tells_breakers_and_the_last_error_of_all_daemons() {
     say("a", Some(20), "http-500", 2).await;
     say("b", Some(10), "http-502", 1).await;
     say("c", None, "connect", 30).await;
-    let listed = desk.run(&["gateway", "list"]).went_well();
+    let listed = desk.run(&["gateway", "list", "--wide"]).went_well();
     let line = listed.lines().find(|line| line.starts_with("capture-sms")).expect("it is listed");
-    let since = (now - TimeDelta::minutes(20)).format("open since %F %T UTC in 2 processes").to_string();
+    let since = (now - TimeDelta::minutes(20)).format("open since %F %T +00:00 in 2 processes").to_string();
     assert!(line.contains(&since) && line.contains("http-502") && !line.contains("long-ago"), "{listed}");
     let json = desk.run(&["gateway", "list", "--format", "json"]).went_well();
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
@@ -96,7 +96,7 @@ fn a_merchants_own_gateway_carries_its_messages_and_is_named_wherever_gateways_a
     desk.run(&["migrate"]).went_well();
     desk.run(&["import", "sample.csv"]).went_well();
 
-    let listed = desk.run(&["gateway", "list"]).went_well();
+    let listed = desk.run(&["gateway", "list", "--wide"]).went_well();
     let place = |name: &str| listed.lines().find(|line| line.starts_with(name)).expect("it is listed").to_owned();
     assert!(place("mall-sms").contains(" 1 of mall "), "{listed}");
     assert!(place("capture-sms").contains(" 1, 2 of mall "), "{listed}");

@@ -101,6 +101,6 @@ async fn a_piped_bounce_says_suppressed_only_when_an_address_is(#[case] bounced:
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("the message did not arrive, and nothing will at that address"), "{said}");
     assert_eq!(said.contains("the address is suppressed"), is_suppressed, "{said}");
-    let listed = desk.run(&["suppress", "list"]).went_well();
+    let listed = desk.run(&["suppress", "list", "--wide"]).went_well();
     assert_eq!(listed.contains("bounced"), is_suppressed, "{listed}");
 }

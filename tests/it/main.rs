@@ -24,6 +24,7 @@ mod gateway_command;
 mod hostile;
 mod import;
 mod jurisdictions;
+mod lists;
 mod mailbox;
 mod mariadb;
 #[path = "../faults/noon.rs"]

@@ -139,14 +139,14 @@ fn what_leads_to_a_route_in_trouble_is_held_and_goes_out_once_when_it_is_well(#[
         assert_eq!((held.accepted, held.held), (0, u64::from(BORROWERS)));
         assert_eq!(desk.captured(), [""; 0]);
         assert!(parts.alerted().await);
-        let listed = desk.run(&["route", "list", "--merchant", "mall"]).went_well();
+        let listed = desk.run(&["route", "list", "--merchant", "mall", "--wide"]).went_well();
         assert!(listed.contains("degraded since") && listed.contains(trouble.told()), "{listed}");
         let told = desk.run(&["explain", "--borrower", "B0", "--merchant", "mall"]).went_well();
         assert!(told.contains("every way to repay that it could lead to is closed or out of order"), "{told}");
 
         parts.clock.advance(Duration::from_secs(300));
         assert_eq!(parts.minute(&prober).await, Tally::default(), "it is held, and nobody looks at it");
-        let listed = desk.run(&["reminders", "list", "--state", "held"]).went_well();
+        let listed = desk.run(&["reminders", "list", "--state", "held", "--wide"]).went_well();
         assert_eq!(listed.matches("no_route").count(), BORROWERS as usize, "{listed}");
 
         let (mended, _page) = parts.prober(&Authority::of(PAY), Reply::answer(200, "账单")).await;
@@ -318,6 +318,6 @@ fn the_funnel_tells_how_far_messages_of_a_route_brought_borrowers() {
         "sent": 4, "delivered": 0, "clicked": 0, "paid": 1,
     }]);
     assert_eq!(told, expected);
-    let table = desk.run(&["route", "funnel", "--days", "3"]).went_well();
+    let table = desk.run(&["route", "funnel", "--days", "3", "--wide"]).went_well();
     assert!(table.contains("1 (25%)"), "{table}");
 }

@@ -125,7 +125,7 @@ async fn old_links_lead_to_the_new_entry() {
     let states: Vec<_> = listed.iter().map(|one| (one["key"].as_str(), one["status"].as_str())).collect();
     let expected = [("mall-web", "closed"), ("mall-app", "open"), ("later", "early"), ("moved", "closed")];
     assert_eq!(states, expected.map(|(key, status)| (Some(key), Some(status))));
-    let shown = desk.run(&["route", "show", "mall-web"]).went_well();
+    let shown = desk.run(&["route", "show", "mall-web", "--wide"]).went_well();
     assert_eq!(shown.lines().count(), 3, "{shown}");
     assert!(shown.contains("the config") && shown.contains("wang") && shown.contains("入口搬迁"), "{shown}");
     let told = route(&desk, &["close", "mall-app"]);
@@ -193,7 +193,7 @@ fn a_change_that_would_lead_astray_is_refused_and_leaves_no_trace() {
     }
     let unsigned = desk.run(&["route", "close", "mall-web", "--actor", "wang", "--reason", " "]);
     assert_eq!(unsigned.code, 2, "{}", unsigned.err);
-    let shown = desk.run(&["route", "show", "mall-web"]).went_well();
+    let shown = desk.run(&["route", "show", "mall-web", "--wide"]).went_well();
     assert_eq!(shown.lines().count(), 2, "only what the config says: {shown}");
     assert_eq!(desk.run(&["route", "show", "m"]).code, 1);
 

@@ -56,11 +56,11 @@ fn tell(desk: &Desk) {
 
     let add = ["suppress", "add", "13900139000", "--merchant", "mall", "--actor", "wang", "--until", "2999-01-01"];
     let added = desk.run(&add).went_well();
-    assert_eq!(added, "…9000 is suppressed for mall until 2999-01-01 16:00:00 UTC\n");
-    let listed = desk.run(&["suppress", "list", "--merchant", "mall", "--channel", "sms"]).went_well();
+    assert_eq!(added, "…9000 is suppressed for mall until 2999-01-02 00:00 +08:00\n");
+    let listed = desk.run(&["suppress", "list", "--merchant", "mall", "--channel", "sms", "--wide"]).went_well();
     assert_eq!(listed.lines().count(), 4, "{listed}");
     assert!(listed.contains("…9000") && listed.contains("wang") && !listed.contains("13900139000"), "{listed}");
-    let found = desk.run(&["suppress", "list", "--address", "+8613900139000", "--reveal"]).went_well();
+    let found = desk.run(&["suppress", "list", "--address", "+8613900139000", "--reveal", "--wide"]).went_well();
     assert!(found.lines().count() == 2 && found.contains("+8613900139000"), "{found}");
     let removed =
         desk.run(&[&["suppress", "remove", "13900139000", "--merchant", "mall"][..], &SIGNED].concat()).went_well();
@@ -75,8 +75,8 @@ fn tell(desk: &Desk) {
     assert!(!wrong.err.contains("13900139000"), "{}", wrong.err);
     assert_eq!(desk.run(&["suppress", "add", "+8613900139000", "--actor", "wang"]).code, 2, "for whom has to be said");
 
-    let history = desk.run(&["suppress", "history"]).went_well();
-    let whats: Vec<_> = history.lines().skip(1).map(|line| line.split("UTC").nth(1).unwrap_or_default()).collect();
+    let history = desk.run(&["suppress", "history", "--wide"]).went_well();
+    let whats: Vec<_> = history.lines().skip(1).map(|line| line.split("+00:00").nth(1).unwrap_or_default()).collect();
     let expected = [
         "add     …8000 for mall  wang  manual",
         "remove  …9000 for mall  wang  their letter of May",
@@ -217,6 +217,6 @@ fn an_import_that_signs_nothing_is_on_record_by_user_and_file() {
     let mut command = desk.command(&["suppress", "import", "list.csv"]);
     let done = command.env("SUDO_USER", "").env("LOGNAME", "night.job").output().expect("the binary starts");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let history = desk.run(&["suppress", "history"]).went_well();
+    let history = desk.run(&["suppress", "history", "--wide"]).went_well();
     assert!(history.contains("night.job") && history.contains("import of list.csv"), "{history}");
 }

@@ -7,8 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::super::borrower::{BorrowerNames, BorrowerSearchPlace};
-use super::super::reminders::moment;
-use super::super::table::{self, Format, Row};
+use super::super::table::{self, ListFormat, LocalTimes, Row};
 use super::super::{CliError, Exit};
 use crate::app::App;
 use crate::domain::{AuditAction, AuditEntry, AuditPersonal, AuditSubject, AuditValues, NewAuditEntry};
@@ -49,9 +48,8 @@ pub(super) struct AuditListArgs {
     /// Reason to look (recorded)
     #[arg(long, requires = "reveal")]
     reason: Option<String>,
-    /// Print a table or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
@@ -80,7 +78,7 @@ pub(super) async fn run(args: AuditListArgs, app: &App, out: &mut dyn Write) -> 
     };
     let entries = app.store.audit_entries(&filter).await?;
     let rows: Vec<_> = entries.iter().map(|entry| EntryRow::of(entry, args.reveal)).collect();
-    table::print(out, args.format, &rows)?;
+    table::print(out, args.format, &args.format.times(&app.policy.merchants), &rows)?;
     Ok(Exit::Done)
 }
 
@@ -150,8 +148,9 @@ fn masked(values: &AuditValues) -> AuditValues {
 
 impl Row for EntryRow {
     const TITLES: &'static [&'static str] = &["NUMBER", "AT", "BY", "FROM", "ACTION", "ABOUT", "DETAILS"];
+    const WIDE_ONLY: &'static [&'static str] = &["FROM"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         let about = [
             self.merchant.clone(),
             self.borrower.clone(),
@@ -173,7 +172,7 @@ impl Row for EntryRow {
         };
         vec![
             self.number.to_string(),
-            moment(self.at),
+            times.at(self.merchant.as_deref(), self.at),
             self.actor.clone(),
             format!("{} {}@{}", self.door, self.signer, self.place),
             self.action.clone(),

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::json;
 
-use super::super::table::{self, Format, Row};
+use super::super::table::{self, ListFormat, LocalTimes, Row};
 use super::show::numbers;
 use crate::pipeline::{Comparison, ForecastSpan, ReminderDifference, StepDifference};
 
@@ -34,7 +34,8 @@ pub(super) fn tables(compared: &Comparison, span: ForecastSpan, other: &str, out
     if changed == 0 {
         return writeln!(out, "nobody gains or loses a reminder");
     }
-    table::print(out, Format::Table, &rows(compared))?;
+    let times = ListFormat::TABLE.times(&std::collections::BTreeMap::new());
+    table::print(out, ListFormat::TABLE, &times, &rows(compared))?;
     let unnamed = changed - compared.changed.len() as u64;
     if unnamed > 0 {
         writeln!(out, "\n… and {unnamed} more; --format json names all")?;
@@ -94,7 +95,7 @@ impl DifferenceRow {
 impl Row for DifferenceRow {
     const TITLES: &'static [&'static str] = &["CHANGE", "MERCHANT", "BORROWER", "DUE", "STEP", "CHANNEL"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, _: &LocalTimes) -> Vec<String> {
         let Self { change, merchant, borrower, due_date, step, channel } = self;
         let due_date = due_date.to_string();
         vec![(*change).to_owned(), merchant.clone(), borrower.clone(), due_date, step.clone(), (*channel).to_owned()]

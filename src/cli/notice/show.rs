@@ -6,24 +6,33 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::cli::CliError;
-use crate::cli::reminders::moment;
-use crate::cli::table::{self, Format, Row};
+use crate::cli::table::{self, ListFormat, LocalTimes, Row};
 use crate::domain::{NoticeChange, State};
 use crate::pipeline::NoticeView;
 use crate::store::NoticeCount;
 
 /// Prints notices.
-pub(super) fn list(views: &[NoticeView], format: Format, out: &mut dyn Write) -> Result<(), CliError> {
+pub(super) fn list(
+    views: &[NoticeView],
+    format: ListFormat,
+    times: &LocalTimes,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let rows: Vec<_> = views.iter().map(NoticeRow::of).collect();
-    Ok(table::print(out, format, &rows)?)
+    Ok(table::print(out, format, times, &rows)?)
 }
 
 /// Prints one with its progress and its history.
-pub(super) fn one(view: &NoticeView, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
+pub(super) fn one(
+    view: &NoticeView,
+    format: ListFormat,
+    times: &LocalTimes,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let row = NoticeRow::of(view);
     let progress: Vec<_> = view.counts.iter().map(ProgressRow::of).collect();
     let changes: Vec<_> = view.changes.iter().map(ChangeRow::of).collect();
-    if format == Format::Json {
+    if format.is_json() {
         let all = serde_json::json!({ "notice": row, "progress": progress, "changes": changes });
         serde_json::to_writer_pretty(&mut *out, &all)?;
         writeln!(out)?;
@@ -32,11 +41,11 @@ pub(super) fn one(view: &NoticeView, format: Format, out: &mut dyn Write) -> Res
     writeln!(out, "notice      {}  ({})", row.name, row.status)?;
     writeln!(out, "template    {}", row.template)?;
     writeln!(out, "for         {}", row.selection)?;
-    writeln!(out, "made by     {}: {}, {}", row.actor, row.reason, moment(row.at))?;
+    writeln!(out, "made by     {}: {}, {}", row.actor, row.reason, times.at(None, row.at))?;
     writeln!(out, "recipients  {}, of which {} to do\n", row.recipients, row.to_do)?;
-    table::print(out, format, &progress)?;
+    table::print(out, format, times, &progress)?;
     writeln!(out)?;
-    Ok(table::print(out, format, &changes)?)
+    Ok(table::print(out, format, times, &changes)?)
 }
 
 /// A notice as it is listed.
@@ -83,8 +92,9 @@ impl NoticeRow {
 impl Row for NoticeRow {
     const TITLES: &'static [&'static str] =
         &["NOTICE", "STATUS", "TEMPLATE", "RECIPIENTS", "SENT", "DELIVERED", "SKIPPED", "TO DO", "MADE", "BY", "WHY"];
+    const WIDE_ONLY: &'static [&'static str] = &["DELIVERED", "SKIPPED", "MADE", "WHY"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
             self.name.clone(),
             self.status.to_owned(),
@@ -94,7 +104,7 @@ impl Row for NoticeRow {
             self.delivered.to_string(),
             self.skipped.to_string(),
             self.to_do.to_string(),
-            moment(self.at),
+            times.at(None, self.at),
             self.actor.clone(),
             self.reason.clone(),
         ]
@@ -121,7 +131,7 @@ impl ProgressRow {
 impl Row for ProgressRow {
     const TITLES: &'static [&'static str] = &["CHANNEL", "STATE", "WHY", "MESSAGES"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, _: &LocalTimes) -> Vec<String> {
         let why = self.why.clone().unwrap_or_default();
         vec![self.channel.to_owned(), self.state.to_owned(), why, self.count.to_string()]
     }
@@ -146,7 +156,7 @@ impl ChangeRow {
 impl Row for ChangeRow {
     const TITLES: &'static [&'static str] = &["SINCE", "STATE", "BY", "WHY"];
 
-    fn cells(&self) -> Vec<String> {
-        vec![moment(self.at), self.state.to_owned(), self.actor.clone(), self.reason.clone()]
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
+        vec![times.at(None, self.at), self.state.to_owned(), self.actor.clone(), self.reason.clone()]
     }
 }

@@ -2,21 +2,19 @@
 
 use std::io::{self, Write};
 
-use super::{ReminderRow, ShowArgs, find, moment};
+use chrono::{DateTime, Utc};
+
+use super::{ReminderRow, ShowArgs, find};
+use crate::app::App;
 use crate::cli::table::Format;
 use crate::cli::{CliError, Exit};
 use crate::domain::{Event, EventKind, MessageFault};
 use crate::pipeline::{MessageContent, MessageParts, MessageView, shown_messages, whole_messages};
-use crate::render::LinkKeys;
-use crate::store::{SentMessage, Store};
+use crate::store::SentMessage;
 
 /// Shows it. Every message comes with its hash, or with why it cannot be shown.
-pub(super) async fn run(
-    args: &ShowArgs,
-    store: &dyn Store,
-    links: &LinkKeys,
-    out: &mut dyn Write,
-) -> Result<Exit, CliError> {
+pub(super) async fn run(args: &ShowArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let (store, links) = (&*app.store, &*app.composer.links);
     let view = find(args.id, store).await?;
     let mut sent = store.messages(args.id).await?;
     let events = store.events(args.id).await?;
@@ -33,7 +31,7 @@ pub(super) async fn run(
     }
     let rows = if args.with_link { whole_messages(&sent) } else { shown_messages(&sent, links, args.id) };
     let row = ReminderRow::of(&view, &store.stops().await?);
-    match args.format {
+    match args.format.format {
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "reminder": row, "messages": rows }))?;
             writeln!(out)?;
@@ -43,7 +41,9 @@ pub(super) async fn run(
             if rows.is_empty() {
                 show_why_none(&refusals(&events), out)?;
             }
-            rows.iter().try_for_each(|row| show(row, out))?;
+            let times = args.format.times(&app.policy.merchants);
+            let local = |at| times.at(Some(&row.merchant), at);
+            rows.iter().try_for_each(|row| show(row, &local, out))?;
         }
     }
     let is_broken = |one: &SentMessage| one.message.as_ref().is_err_and(|fault| *fault != MessageFault::NotKept);
@@ -77,9 +77,9 @@ fn in_words(refusal: &Event) -> String {
     format!("{gateway} {did} attempt {}{why}", refusal.attempt)
 }
 
-fn show(view: &MessageView, out: &mut dyn Write) -> io::Result<()> {
+fn show(view: &MessageView, local: &dyn Fn(DateTime<Utc>) -> String, out: &mut dyn Write) -> io::Result<()> {
     let through = view.gateway.as_ref().map(|gateway| format!(" through {gateway}")).unwrap_or_default();
-    writeln!(out, "\nattempt     {}, {} at {}{through}", view.attempt, view.event, moment(view.at))?;
+    writeln!(out, "\nattempt     {}, {} at {}{through}", view.attempt, view.event, local(view.at))?;
     match &view.content {
         MessageContent::Shown { hash, parts, .. } => {
             writeln!(out, "hash        {hash}: the hash agrees")?;

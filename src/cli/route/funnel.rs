@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::merchant::refuse_typo;
-use crate::cli::table::{self, Format, Row};
+use crate::cli::table::{self, ListFormat, LocalTimes, Row};
 use crate::cli::{CliError, Exit};
 use crate::domain::MerchantId;
 use crate::pipeline::{FunnelLine, funnel};
@@ -21,9 +21,8 @@ pub(super) struct FunnelArgs {
     /// Only of this merchant
     #[arg(long)]
     merchant: Option<MerchantId>,
-    /// Print a table or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
 }
 
 /// How far messages brought borrowers.
@@ -34,7 +33,7 @@ pub(super) async fn run(args: &FunnelArgs, app: &App, out: &mut (dyn Write + Sen
     lines.retain(|line| args.merchant.as_ref().is_none_or(|merchant| line.merchant == *merchant));
     let rows: Vec<_> = lines.iter().map(FunnelRow::of).collect();
     refuse_typo(&app.policy.merchants, args.merchant.as_ref(), rows.is_empty())?;
-    table::print(out, args.format, &rows)?;
+    table::print(out, args.format, &args.format.times(&app.policy.merchants), &rows)?;
     Ok(Exit::Done)
 }
 
@@ -74,7 +73,7 @@ impl Row for FunnelRow {
     const TITLES: &'static [&'static str] =
         &["MERCHANT", "ROUTE", "STEP", "CHANNEL", "SENT", "DELIVERED", "CLICKED", "PAID"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, _: &LocalTimes) -> Vec<String> {
         vec![
             self.merchant.clone(),
             self.route.clone().unwrap_or_else(|| "none".to_owned()),

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::cli::table::{self, Format, Row};
+use crate::cli::table::{self, ListFormat, LocalTimes, Row};
 use crate::cli::{CliError, Exit};
 use crate::domain::{ProbeResult, Route, RouteKey};
 
@@ -13,7 +13,7 @@ use crate::domain::{ProbeResult, Route, RouteKey};
 pub(super) async fn run(
     key: Option<&RouteKey>,
     app: &App,
-    format: Format,
+    format: ListFormat,
     out: &mut (dyn Write + Send),
 ) -> Result<Exit, CliError> {
     let looked = app.prober(app.probe()?).look(key).await?;
@@ -22,7 +22,7 @@ pub(super) async fn run(
         return Err(CliError::Failed(text));
     }
     let rows: Vec<_> = looked.iter().map(|(route, probed)| ProbeRow::of(route, probed)).collect();
-    table::print(out, format, &rows)?;
+    table::print(out, format, &format.times(&app.policy.merchants), &rows)?;
     Ok(if rows.iter().all(|row| row.well) { Exit::Done } else { Exit::Unwell })
 }
 
@@ -54,7 +54,7 @@ impl ProbeRow {
 impl Row for ProbeRow {
     const TITLES: &'static [&'static str] = &["ROUTE", "MERCHANT", "FOUND", "TOOK"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, _: &LocalTimes) -> Vec<String> {
         vec![
             self.route.clone(),
             self.merchant.clone(),

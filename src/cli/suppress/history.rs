@@ -8,8 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::super::CliError;
-use super::super::reminders::moment;
-use super::super::table::{self, Format, Row};
+use super::super::table::{self, ListFormat, LocalTimes, Row};
 use super::list::{address, whose};
 use super::{StopScope, known};
 use crate::domain::{Merchant, MerchantId, SuppressionChange, SuppressionScope};
@@ -33,9 +32,8 @@ pub(super) struct HistoryArgs {
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    /// Print a table or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
 }
 
 pub(super) async fn list(
@@ -49,7 +47,7 @@ pub(super) async fn list(
     let filter = SuppressionChangeFilter { address, before: args.before, limit: args.limit };
     let changes = store.suppression_changes(&filter).await?;
     let rows: Vec<_> = changes.into_iter().map(|change| ChangeRow::of(change, args.reveal)).collect();
-    table::print(out, args.format, &rows)?;
+    table::print(out, args.format, &args.format.times(merchants), &rows)?;
     Ok(())
 }
 
@@ -92,10 +90,10 @@ fn words(scope: SuppressionScope, reveal: bool) -> String {
 impl Row for ChangeRow {
     const TITLES: &'static [&'static str] = &["ID", "AT", "ACTION", "WHAT", "BY", "WHY"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
             self.id.to_string(),
-            moment(self.at),
+            times.at(None, self.at),
             self.action.to_owned(),
             self.scope.clone(),
             self.actor.clone(),

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::super::borrower::{BorrowerSearchPlace, BorrowerSelector};
+use super::super::table::ListFormat;
 use super::CliError;
 use crate::domain::{BorrowerKey, Channel, ContactPreferences, FieldUpdate, Hold, HoldKind, ManualPreferences};
 use crate::pipeline::{self, AuditNote};
@@ -15,8 +16,8 @@ use crate::store::Store;
 pub(super) struct HoldArgs {
     #[command(flatten)]
     who: HoldTarget,
-    /// Reason (recorded): dispute, hardship, says_paid, lawyer, bankruptcy, deceased or cease_contact, with a note behind
-    /// a colon; or other words
+    /// Reason (recorded): dispute, hardship, says_paid, lawyer, bankruptcy, deceased or cease_contact, with a note
+    /// behind a colon; or other words
     #[arg(long)]
     reason: String,
     /// The last day of the hold (YYYY-MM-DD, the merchant's local day), or an instant [default: 48 hours for says_paid,
@@ -67,7 +68,10 @@ pub(super) async fn hold(
     let until = hold.until;
     let name = set(&who, borrower, Some(hold), at.store, now).await?;
     match until {
-        Some(until) => writeln!(out, "{name} is on hold until {}", super::moment(until))?,
+        Some(until) => {
+            let until = ListFormat::TABLE.times(at.merchants).at(Some(merchant.id.as_str()), until);
+            writeln!(out, "{name} is on hold until {until}")?;
+        }
         None => writeln!(out, "{name} is on hold until it is released")?,
     }
     Ok(())

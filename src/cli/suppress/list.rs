@@ -8,8 +8,7 @@ use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::super::CliError;
-use super::super::reminders::moment;
-use super::super::table::{self, Format, Row};
+use super::super::table::{self, ListFormat, LocalTimes, Row};
 use super::{SignedArgs, known, signed};
 use crate::domain::{AddressKey, Channel, LiftResult, Lifter, Merchant, MerchantId, Suppression, SuppressionReason};
 use crate::pipeline::masked_address;
@@ -30,9 +29,8 @@ pub(super) struct ListArgs {
     /// At most so many; `export` writes all
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    /// Print a table or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
 }
 
 /// Which suppressions.
@@ -99,7 +97,7 @@ pub(super) async fn list(
     let filter = SuppressionFilter { address, ..filter(args.which, args.limit) };
     let rows: Vec<_> =
         store.suppressions(&filter).await?.iter().map(|one| SuppressionRow::of(one, args.reveal)).collect();
-    table::print(out, args.format, &rows)?;
+    table::print(out, args.format, &args.format.times(merchants), &rows)?;
     Ok(())
 }
 
@@ -147,7 +145,7 @@ pub(super) async fn add(
                 out,
                 "{} is suppressed for {whose} until {}",
                 masked_address(one.address.as_address()),
-                moment(until)
+                ListFormat::TABLE.times(merchants).at(one.merchant.as_ref().map(MerchantId::as_str), until)
             )?;
         }
     }
@@ -219,16 +217,17 @@ impl SuppressionRow {
 
 impl Row for SuppressionRow {
     const TITLES: &'static [&'static str] = &["MERCHANT", "CHANNEL", "ADDRESS", "REASON", "SOURCE", "SINCE", "UNTIL"];
+    const WIDE_ONLY: &'static [&'static str] = &["SOURCE"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
         vec![
             self.merchant.clone().unwrap_or_else(|| "all".to_owned()),
             self.channel.to_owned(),
             self.address.clone(),
             self.reason.to_owned(),
             self.source.clone(),
-            moment(self.since),
-            self.until.map(moment).unwrap_or_default(),
+            times.at(self.merchant.as_deref(), self.since),
+            times.maybe(self.merchant.as_deref(), self.until),
         ]
     }
 }

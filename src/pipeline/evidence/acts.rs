@@ -1,6 +1,6 @@
 //! The entries about people: replies, clicks, acts of staff, changes of preferences and suppressions. Pure.
 
-use super::entries::{EvidenceBuilder, Timed};
+use super::entries::{EvidenceBuilder, TimelinePoint};
 use super::in_force::is_of;
 use crate::domain::{
     AuditEntry, AuditPersonal, Click, EvidenceEntry, Suppression, SuppressionChange, SuppressionScope,
@@ -9,7 +9,7 @@ use crate::pipeline::masked_address_text;
 use crate::store::{PreferencesRecord, ReplyRecord};
 
 /// All of them, in no order.
-pub(super) fn entries(builder: &EvidenceBuilder<'_>) -> Vec<Timed> {
+pub(super) fn entries(builder: &EvidenceBuilder<'_>) -> Vec<TimelinePoint> {
     let facts = builder.facts;
     let is_audited = |change: &&PreferencesRecord| facts.audit.iter().any(|one| is_of(one, change.at, &change.actor));
     let mut entries: Vec<_> = facts.replies.iter().map(|one| (one.at, reply(builder, one))).collect();

@@ -23,7 +23,7 @@ pub(super) struct EvidenceBuilder<'f> {
 }
 
 /// An entry with its time, by which entries are ordered.
-pub(super) type Timed = (DateTime<Utc>, EvidenceEntry);
+pub(super) type TimelinePoint = (DateTime<Utc>, EvidenceEntry);
 
 /// The entries: first the document itself, then the instalments, then what happened, oldest first.
 pub(super) fn entries(
@@ -36,7 +36,7 @@ pub(super) fn entries(
     let zone = merchant.map_or(chrono_tz::UTC, |merchant| merchant.time_zone);
     let in_force = InForce::of(facts, zone, request.reveal);
     let builder = EvidenceBuilder { facts, request, policy, merchant, zone, now, in_force };
-    let mut timed: Vec<Timed> = facts.reminders.iter().flat_map(|one| builder.reminder(one)).collect();
+    let mut timed: Vec<TimelinePoint> = facts.reminders.iter().flat_map(|one| builder.reminder(one)).collect();
     timed.extend(acts::entries(&builder));
     timed.retain(|(at, _)| request.covers(*at));
     timed.sort_by_key(|(at, _)| *at);
@@ -105,7 +105,7 @@ impl EvidenceBuilder<'_> {
     }
 
     /// The messages of a reminder, and everything else that happened to it.
-    fn reminder(&self, facts: &ReminderFacts) -> Vec<Timed> {
+    fn reminder(&self, facts: &ReminderFacts) -> Vec<TimelinePoint> {
         let mut messages: Vec<_> = facts.messages.iter().collect();
         let mut entries = vec![self.planned(facts)];
         for event in &facts.events {
@@ -120,7 +120,7 @@ impl EvidenceBuilder<'_> {
         entries
     }
 
-    fn planned(&self, facts: &ReminderFacts) -> Timed {
+    fn planned(&self, facts: &ReminderFacts) -> TimelinePoint {
         let reminder = &facts.view.reminder;
         let entry = self.happened("planned", reminder.planned_at).with("reminder", reminder.id);
         let entry = self.cause(entry, facts).with("not_before", self.at(reminder.plan.not_before));

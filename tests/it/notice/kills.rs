@@ -48,7 +48,7 @@ async fn play(desk: &Desk, store: &dyn Store) {
     dispatch(desk);
     let expected = (10..BORROWERS).map(|n| (format!("B{n}"), 1)).collect();
     assert_eq!(corrected(desk, "moved"), expected);
-    let shown = desk.run(&["notice", "show", "moved"]).went_well();
+    let shown = desk.run(&["notice", "show", "moved", "--wide"]).went_well();
     let skipped = |line: &str| line.split_whitespace().collect::<Vec<_>>() == ["sms", "skipped", "paid", "10"];
     assert!(shown.lines().any(skipped), "{shown}");
 }

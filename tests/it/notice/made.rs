@@ -82,7 +82,7 @@ fn a_pause_and_an_end_hold_at_the_next_claim() {
     assert!(paused.contains("4 wait"), "{paused}");
     let held = desk.run(&["dispatch", "--drain", "--at", &super::half_past_ten(1)]);
     assert!(held.code == 3 && held.out.contains("4 are held: its notice is paused"), "{}", held.out);
-    let listed = desk.run(&["reminders", "list", "--state", "held"]).went_well();
+    let listed = desk.run(&["reminders", "list", "--state", "held", "--wide"]).went_well();
     assert_eq!(listed.matches("paused:n").count(), 4, "{listed}");
     assert_eq!(corrected(&desk, "n").len(), 0);
     assert_eq!(act(&desk, &["pause", "n"], "li").code, 1, "it is paused already");
@@ -94,7 +94,7 @@ fn a_pause_and_an_end_hold_at_the_next_claim() {
     act(&desk, &["cancel", "m"], "li").went_well();
     assert!(dispatch(&desk).starts_with("0 sent"));
     assert_eq!(corrected(&desk, "m").len(), 0);
-    let shown = desk.run(&["notice", "show", "m"]).went_well();
+    let shown = desk.run(&["notice", "show", "m", "--wide"]).went_well();
     assert!(shown.contains("notice_cancelled"), "{shown}");
     for words in [["resume", "m"], ["cancel", "m"], ["approve", "m"]] {
         assert_eq!(act(&desk, &words, "li").code, 1, "{words:?}");

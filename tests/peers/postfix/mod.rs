@@ -108,7 +108,7 @@ async fn mail_arrives_signed_a_bounce_suppresses_and_one_click_unsubscribes(#[ca
     until("the bounce is put away", async || !messages(&bounces, "cur").is_empty()).await;
     let bounce = messages(&bounces, "cur").remove(0);
     assert!(bounce.to_string_lossy().ends_with(":2,S") && messages(&bounces, "new").is_empty(), "{bounce:?}");
-    let states = daemon.told(&["reminders", "list"]);
+    let states = daemon.told(&["reminders", "list", "--wide"]);
     assert!(states.contains("undelivered"), "{states}");
 
     let again = piped(&daemon, &bounce);
