@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::borrower::{BorrowerSearchPlace, BorrowerSelector};
+use super::reveal::RevealArgs;
 use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit, origin};
 use crate::app::App;
@@ -35,15 +36,8 @@ enum BorrowersCommand {
 struct ShowArgs {
     #[command(flatten)]
     whom: BorrowerSelector,
-    /// Show addresses in full (recorded, with --by and --reason)
-    #[arg(long, requires_all = ["by", "reason"])]
-    reveal: bool,
-    /// Person who looks (recorded)
-    #[arg(long, requires = "reveal")]
-    by: Option<String>,
-    /// Reason to look (recorded)
-    #[arg(long, requires = "reveal")]
-    reason: Option<String>,
+    #[command(flatten)]
+    reveal: RevealArgs,
     #[command(flatten)]
     format: ListFormat,
 }
@@ -159,15 +153,14 @@ async fn show(args: &ShowArgs, app: &App, out: &mut dyn Write) -> Result<(), Cli
     let (store, now) = (&*app.store, app.clock.now());
     let key = args.whom.key(&BorrowerSearchPlace::of(app)).await?;
     let facts = borrower_facts(store, &key, now).await?.ok_or_else(|| unknown(&key))?;
-    if args.reveal {
-        let (by, reason) = (args.by.as_deref().unwrap_or_default(), args.reason.as_deref().unwrap_or_default());
-        let AuditNote { actor, reason } =
-            AuditNote::new(by, reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let note = args.reveal.note()?;
+    let is_revealed = note.is_some();
+    if let Some(AuditNote { actor, reason }) = note {
         let (subject, values) = (AuditSubject::borrower(&key), AuditValues::because(&reason));
         let entry = NewAuditEntry { at: now, actor: Some(actor), action: AuditAction::Reveal, subject, values };
         store.append(&origin::command(), &[entry]).await?;
     }
-    let shown = |address: &Address| if args.reveal { address.reveal().to_owned() } else { masked_address(address) };
+    let shown = |address: &Address| if is_revealed { address.reveal().to_owned() } else { masked_address(address) };
     let borrower = &facts.borrower;
     let hold = borrower.hold.as_ref().filter(|hold| hold.stands_at(now));
     let json = BorrowerJson {

@@ -68,7 +68,7 @@ impl Row for FoundRow {
 /// Runs it.
 pub(super) async fn run(args: FindArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
     let merchants = &app.policy.merchants;
-    args.merchant.iter().try_for_each(|name| merchant::find(merchants, name).map(drop))?;
+    merchant::check_all(merchants, args.merchant.as_slice())?;
     let merchant = args.merchant.as_ref();
     let request = FindRequest { text: &args.text, merchants, merchant, only: &[], limit: args.limit };
     let found = find(&*app.store, Some(&app.composer.links), &request).await?;

@@ -18,6 +18,11 @@ pub(super) fn refuse_typo(
     }
 }
 
+/// Refuses names of merchants that the config does not have.
+pub(super) fn check_all(merchants: &BTreeMap<MerchantId, Merchant>, names: &[MerchantId]) -> Result<(), CliError> {
+    names.iter().try_for_each(|name| find(merchants, name).map(drop))
+}
+
 /// The merchant of that name in the config.
 pub(super) fn find<'m>(
     merchants: &'m BTreeMap<MerchantId, Merchant>,

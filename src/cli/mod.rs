@@ -29,6 +29,7 @@ mod rejects;
 mod reminders;
 mod replies;
 mod resend;
+mod reveal;
 mod route;
 mod run;
 mod scan;

@@ -17,7 +17,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::borrower::BorrowerSearchPlace;
-pub(in crate::cli) use super::merchant::find as known;
+use super::merchant::find as known;
 use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::clock::Clock;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::table::{self, ListFormat, LocalTimes, Row};
-use super::{CliError, Exit};
+use super::{CliError, Exit, merchant};
 use crate::clock::{Clock, entropy};
 use crate::domain::{Action, Merchant, MerchantId, Token, duration};
 use crate::pipeline::AuditNote;
@@ -89,9 +89,7 @@ async fn create(
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
-    for merchant in &args.merchant {
-        super::suppress::known(merchants, merchant)?;
-    }
+    merchant::check_all(merchants, &args.merchant)?;
     let is_short = args.name.trim().chars().count() <= MAX_NAME;
     let name = AuditNote::new(&args.name, "-").ok().filter(|_| is_short).map(|note| note.actor);
     let name =

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::secret_input::SecretInput;
 use super::table::{self, ListFormat, LocalTimes, Row};
-use super::{CliError, Exit};
+use super::{CliError, Exit, merchant};
 use crate::clock::{Clock, entropy};
 use crate::domain::{
     Credential, DeviceKey, Locale, ManualChange, Merchant, MerchantId, OidcSubject, Password, PasswordHash, StaffRole,
@@ -161,9 +161,7 @@ async fn add(
     input: &mut dyn SecretInput,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
-    for merchant in &args.merchant {
-        super::suppress::known(merchants, merchant)?;
-    }
+    merchant::check_all(merchants, &args.merchant)?;
     let by = args.actor.change("user add", now)?;
     let taken = |name: &UserName| {
         CliError::Failed(format!("there is a user {name} already, or one with that subject; see `dueherald user list`"))
@@ -201,9 +199,7 @@ async fn change(
     now: DateTime<Utc>,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
-    for merchant in &args.merchant {
-        super::suppress::known(merchants, merchant)?;
-    }
+    merchant::check_all(merchants, &args.merchant)?;
     let by = args.actor.change("user change", now)?;
     let known = store.user(&args.name).await?.ok_or_else(|| unknown(&args.name))?.user.grant;
     let grant = UserGrant {

@@ -61,11 +61,11 @@ pub struct MessageCost {
 /// Counts of past hours, kept so that a page does not read a day of events each time: with 110,000 messages a day that
 /// takes most of a second.
 #[derive(Debug, Default)]
-pub struct ActivityCounts(Mutex<BTreeMap<DateTime<Utc>, HourCounts>>);
+pub struct ActivityCache(Mutex<BTreeMap<DateTime<Utc>, HourEntry>>);
 
 /// The counts of an hour, and the time at which they were read.
 #[derive(Debug)]
-struct HourCounts {
+struct HourEntry {
     read_at: DateTime<Utc>,
     counts: Vec<ActivityCount>,
 }
@@ -76,7 +76,7 @@ const RECEIPTS_COME_WITHIN: TimeDelta = TimeDelta::hours(2);
 /// After that it is read once in so long.
 const READ_AGAIN: TimeDelta = TimeDelta::minutes(15);
 
-impl ActivityCounts {
+impl ActivityCache {
     /// Counts events of the merchants that `is_wanted` picks, in the 24 hours up to the end of the present one.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl ActivityCounts {
                 Some(counts) => counts,
                 None => {
                     let counts = store.activity(&(start..start + hour)).await?;
-                    self.hours().insert(start, HourCounts { read_at: now, counts: counts.clone() });
+                    self.hours().insert(start, HourEntry { read_at: now, counts: counts.clone() });
                     counts
                 }
             };
@@ -112,13 +112,13 @@ impl ActivityCounts {
     }
 
     fn kept(&self, start: DateTime<Utc>, now: DateTime<Utc>) -> Option<Vec<ActivityCount>> {
-        let is_over = |known: &&HourCounts| {
+        let is_over = |known: &&HourEntry| {
             known.read_at >= start + TimeDelta::hours(1) + RECEIPTS_COME_WITHIN && known.read_at > now - READ_AGAIN
         };
         self.hours().get(&start).filter(is_over).map(|known| known.counts.clone())
     }
 
-    fn hours(&self) -> MutexGuard<'_, BTreeMap<DateTime<Utc>, HourCounts>> {
+    fn hours(&self) -> MutexGuard<'_, BTreeMap<DateTime<Utc>, HourEntry>> {
         // The map is whole between any two statements.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

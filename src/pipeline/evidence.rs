@@ -23,8 +23,8 @@ use crate::store::{
 use super::borrower_record::addresses_of;
 use super::{AuditNote, MessageView, shown_messages};
 
-/// How many rows one question reads.
-const PAGE: u32 = 1_000;
+/// Evidence leaves nothing out: a borrower has thousands of rows at most, and all of them go into the document.
+const ALL: u32 = u32::MAX;
 
 /// The document that somebody asks for.
 #[derive(Debug, Clone)]
@@ -149,7 +149,7 @@ where
         installments,
         reminders,
         replies: Vec::new(),
-        clicks: store.clicks_of(key, u32::MAX).await?,
+        clicks: store.clicks_of(key, ALL).await?,
         preferences: store.preferences(key).await?,
         audit: audit(store, key).await?,
         suppressions: Vec::new(),
@@ -163,30 +163,23 @@ async fn installments(
     store: &(impl LedgerStore + ?Sized),
     key: &BorrowerKey,
 ) -> Result<Vec<(Installment, Option<DateTime<Utc>>)>, StoreError> {
-    let mut filter = InstallmentFilter {
+    let filter = InstallmentFilter {
         merchant: Some(key.merchant.clone()),
         borrower: Some(key.id.clone()),
-        limit: PAGE,
+        limit: ALL,
         ..InstallmentFilter::default()
     };
     let mut all = Vec::new();
     let mut settled: Option<(NaiveDate, Option<DateTime<Utc>>)> = None;
-    loop {
-        let page = store.installments(&filter).await?;
-        let is_last = page.len() < PAGE as usize;
-        for one in page {
-            filter.after = Some((one.due_date, one.id.clone()));
-            if settled.is_none_or(|(date, _)| date != one.due_date) {
-                let account = store.account(key, one.due_date, Channel::Sms).await?;
-                settled = Some((one.due_date, account.settled_at));
-            }
-            let known = settled.and_then(|(_, at)| at).filter(|_| !one.is_due());
-            all.push((one, known));
+    for one in store.installments(&filter).await? {
+        if settled.is_none_or(|(date, _)| date != one.due_date) {
+            let account = store.account(key, one.due_date, Channel::Sms).await?;
+            settled = Some((one.due_date, account.settled_at));
         }
-        if is_last {
-            return Ok(all);
-        }
+        let known = settled.and_then(|(_, at)| at).filter(|_| !one.is_due());
+        all.push((one, known));
     }
+    Ok(all)
 }
 
 async fn reminders(
@@ -194,47 +187,31 @@ async fn reminders(
     links: &LinkKeys,
     key: &BorrowerKey,
 ) -> Result<Vec<ReminderFacts>, StoreError> {
-    let mut filter = ReminderFilter {
+    let filter = ReminderFilter {
         merchant: Some(key.merchant.clone()),
         borrower: Some(key.id.clone()),
-        limit: PAGE,
+        limit: ALL,
         ..ReminderFilter::default()
     };
     let mut all = Vec::new();
-    loop {
-        let page = store.reminders(&filter).await?;
-        let is_last = page.len() < PAGE as usize;
-        for view in page {
-            let id = view.reminder.id;
-            filter.before = Some(id);
-            let messages = shown_messages(&store.messages(id).await?, links, id);
-            all.push(ReminderFacts { events: store.events(id).await?, messages, view });
-        }
-        if is_last {
-            all.reverse();
-            return Ok(all);
-        }
+    for view in store.reminders(&filter).await?.into_iter().rev() {
+        let id = view.reminder.id;
+        let messages = shown_messages(&store.messages(id).await?, links, id);
+        all.push(ReminderFacts { events: store.events(id).await?, messages, view });
     }
+    Ok(all)
 }
 
 async fn audit(store: &(impl AuditStore + ?Sized), key: &BorrowerKey) -> Result<Vec<AuditEntry>, StoreError> {
-    let mut filter = AuditFilter {
+    let filter = AuditFilter {
         merchant: Some(key.merchant.clone()),
         borrower: Some(key.id.clone()),
-        limit: PAGE,
+        limit: ALL,
         ..AuditFilter::default()
     };
-    let mut all = Vec::new();
-    loop {
-        let page = store.audit_entries(&filter).await?;
-        let is_last = page.len() < PAGE as usize;
-        filter.before = page.last().map(|entry| entry.record.number);
-        all.extend(page);
-        if is_last {
-            all.reverse();
-            return Ok(all);
-        }
-    }
+    let mut all = store.audit_entries(&filter).await?;
+    all.reverse();
+    Ok(all)
 }
 
 /// Reads what is known by the borrower's addresses.
@@ -247,34 +224,20 @@ async fn read_addresses(
     let is_own = |merchant: Option<&MerchantId>| merchant.is_none_or(|of| *of == key.merchant);
     for address in addresses {
         let address = Some(address.clone());
-        let filter = SuppressionFilter { address: address.clone(), limit: u32::MAX, ..SuppressionFilter::default() };
+        let filter = SuppressionFilter { address: address.clone(), limit: ALL, ..SuppressionFilter::default() };
         let found = store.suppressions(&filter).await?;
         facts.suppressions.extend(found.into_iter().filter(|one| is_own(one.merchant.as_ref())));
-        let mut filter = ReplyFilter { from: address.clone(), limit: PAGE, ..ReplyFilter::default() };
-        loop {
-            let page = store.replies(&filter).await?;
-            let is_last = page.len() < PAGE as usize;
-            filter.before = page.last().map(|reply| reply.id);
-            facts.replies.extend(page.into_iter().filter(|reply| is_own(reply.merchant.as_ref())));
-            if is_last {
-                break;
-            }
-        }
-        let mut filter = SuppressionChangeFilter { address, before: None, limit: PAGE };
-        loop {
-            let page = store.suppression_changes(&filter).await?;
-            let is_last = page.len() < PAGE as usize;
-            filter.before = page.last().map(|change| change.id);
-            facts.suppression_changes.extend(page.into_iter().filter(|change| match &change.scope {
-                SuppressionScope::Address { merchant, .. } => is_own(merchant.as_ref()),
-                // A list of addresses, of which this is one.
-                SuppressionScope::Addresses(_) => true,
-                SuppressionScope::Stop { .. } => false,
-            }));
-            if is_last {
-                break;
-            }
-        }
+        let filter = ReplyFilter { from: address.clone(), limit: ALL, ..ReplyFilter::default() };
+        let found = store.replies(&filter).await?;
+        facts.replies.extend(found.into_iter().filter(|reply| is_own(reply.merchant.as_ref())));
+        let filter = SuppressionChangeFilter { address, before: None, limit: ALL };
+        let found = store.suppression_changes(&filter).await?;
+        facts.suppression_changes.extend(found.into_iter().filter(|change| match &change.scope {
+            SuppressionScope::Address { merchant, .. } => is_own(merchant.as_ref()),
+            // A list of addresses, of which this is one.
+            SuppressionScope::Addresses(_) => true,
+            SuppressionScope::Stop { .. } => false,
+        }));
     }
     facts.suppression_changes.sort_by_key(|change| change.id);
     Ok(())

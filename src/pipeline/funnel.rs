@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::RouteSnapshot;
 use super::figures::ROUTE_SHARE_FELL;
-use crate::domain::{Channel, Funnel, MerchantId, RouteKey, SentCount, Stage};
+use crate::domain::{Channel, Funnel, MerchantId, RouteKey, SentCount, Stage, Step};
 use crate::store::{FunnelStore, StoreError};
 
 /// Messages that were meant to lead to one route, by step and channel.
@@ -20,7 +20,7 @@ pub struct FunnelLine {
     /// there is none.
     pub route: Option<RouteKey>,
     /// Of which step.
-    pub step: String,
+    pub step: Step,
     /// On which channel.
     pub channel: Channel,
     /// How many came how far.
@@ -43,7 +43,7 @@ pub async fn funnel(
         let line = || FunnelLine {
             merchant: count.merchant.clone(),
             route,
-            step: count.step.to_string(),
+            step: count.step.clone(),
             channel: count.channel,
             funnel: Funnel::default(),
         };

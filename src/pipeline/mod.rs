@@ -49,7 +49,7 @@ mod template_failures;
 mod unpaid;
 mod volume_watch;
 
-pub use activity::{Activity, ActivityCounts, GatewayActivity, HourActivity, MessageCost};
+pub use activity::{Activity, ActivityCache, GatewayActivity, HourActivity, MessageCost};
 pub use audit::{AuditVerdict, keep_checkpoint, verify_audit};
 pub use audit_note::{AuditNote, AuditNoteError};
 pub use borrower_record::{BorrowerFacts, BorrowerRecord, borrower_facts, borrower_record};

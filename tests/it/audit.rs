@@ -274,7 +274,7 @@ async fn commands_leave_entries_and_an_export_finds_what_was_cut_off(#[case] kin
     let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
     assert_eq!((&listed[0]["action"], &listed[0]["object"]), (&"token_create".into(), &"token crm".into()));
     assert_eq!((&listed[0]["personal"], &listed[0]["after"]), (&"masked".into(), &"…".into()));
-    assert_eq!(desk.run(&["audit", "list", "--reveal"]).code, 2, "who looks has to say so");
+    assert_eq!(desk.run(&["audit", "list", "--reveal"]).code, 2, "a look needs a name and a reason");
     let shown = desk.run(&["audit", "list", "--reveal", "--by", "wang", "--reason", "review", "--wide"]).went_well();
     assert!(shown.contains("audit_reveal") && shown.contains("resend for mall"), "{shown}");
     let file = desk.path("audit.jsonl").display().to_string();

@@ -252,7 +252,11 @@ async fn staff_see_a_borrower_and_record_wishes_by_command() {
     let case = Case::new().await;
     let shown = case.went_well(&["borrowers", "show", "--phone", "13800100001"]);
     assert!(shown.contains("phone       …0001") && !shown.contains("13800100001"), "{shown}");
-    assert_eq!(case.desk.run(&["borrowers", "show", "--borrower", "B1", "--reveal"]).0, 2, "who looks has to say so");
+    assert_eq!(
+        case.desk.run(&["borrowers", "show", "--borrower", "B1", "--reveal"]).0,
+        2,
+        "a look needs a name and a reason"
+    );
     let reveal = ["borrowers", "show", "--borrower", "B1", "--reveal", "--by", "li", "--reason", "call"];
     assert!(case.went_well(&reveal).contains("phone       +8613800100001"));
     let audited = case.went_well(&["audit", "list", "--borrower", "B1", "--action", "reveal", "--format", "json"]);

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::super::borrower::{BorrowerNames, BorrowerSearchPlace};
+use super::super::reveal::RevealArgs;
 use super::super::table::{self, ListFormat, LocalTimes, Row};
 use super::super::{CliError, Exit};
 use crate::app::App;
@@ -39,15 +40,8 @@ pub(super) struct AuditListArgs {
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    /// Show reasons, addresses and what changed (recorded, with --by and --reason)
-    #[arg(long, requires_all = ["by", "reason"])]
-    reveal: bool,
-    /// Person who looks (recorded)
-    #[arg(long, requires = "reveal")]
-    by: Option<String>,
-    /// Reason to look (recorded)
-    #[arg(long, requires = "reveal")]
-    reason: Option<String>,
+    #[command(flatten)]
+    reveal: RevealArgs,
     #[command(flatten)]
     format: ListFormat,
 }
@@ -59,9 +53,9 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 pub(super) async fn run(args: AuditListArgs, app: &App, out: &mut dyn Write) -> Result<Exit, CliError> {
-    if args.reveal {
-        let (by, reason) = (args.by.as_deref().unwrap_or_default(), args.reason.as_deref().unwrap_or_default());
-        let note = AuditNote::new(by, reason).map_err(|error| CliError::Use(error.to_string()))?;
+    let note = args.reveal.note()?;
+    let is_revealed = note.is_some();
+    if let Some(note) = note {
         let looked = entry(AuditAction::AuditReveal, AuditSubject::default(), note, app.clock.now());
         app.store.append(&super::super::origin::command(), &[looked]).await?;
     }
@@ -77,7 +71,7 @@ pub(super) async fn run(args: AuditListArgs, app: &App, out: &mut dyn Write) -> 
         limit: args.limit,
     };
     let entries = app.store.audit_entries(&filter).await?;
-    let rows: Vec<_> = entries.iter().map(|entry| EntryRow::of(entry, args.reveal)).collect();
+    let rows: Vec<_> = entries.iter().map(|entry| EntryRow::of(entry, is_revealed)).collect();
     table::print(out, args.format, &args.format.times(&app.policy.merchants), &rows)?;
     Ok(Exit::Done)
 }

@@ -55,7 +55,7 @@ impl FunnelRow {
         Self {
             merchant: line.merchant.to_string(),
             route: line.route.as_ref().map(ToString::to_string),
-            step: line.step.clone(),
+            step: line.step.to_string(),
             channel: line.channel.as_str(),
             sent: funnel.sent,
             delivered: funnel.delivered,

@@ -1,10 +1,12 @@
 //! `/console/borrowers/{merchant}/{borrower}`: shows the page of a borrower, and does what its forms ask for.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 
 use super::Console;
 use super::borrower::{Sight, borrower_page};
@@ -21,21 +23,35 @@ use crate::domain::{
 use crate::pipeline::{self, AuditNote, BorrowerRecord, ExplainError, ScanScope, borrower_record, plan_start};
 use crate::plan::Span;
 
-/// A borrower of a merchant that the reader works for.
-pub(super) struct Target<'c> {
-    pub(super) merchant: &'c Merchant,
+/// The borrower of a path, of a merchant that the reader works for.
+pub(super) struct Target {
+    pub(super) merchant: Merchant,
     pub(super) key: BorrowerKey,
 }
 
-impl<'c> Target<'c> {
-    /// The borrower of a path. A foreign merchant is answered as if it did not exist.
-    pub(super) fn of(console: &'c Console, staff: &Staff, merchant: &str, borrower: &str) -> Result<Self, Refusal> {
-        let id = MerchantId::new(merchant).ok().filter(|id| staff.may_see(id)).ok_or(Refusal::NotFound)?;
-        let merchant = console.app.policy.merchants.get(&id).ok_or(Refusal::NotFound)?;
-        let borrower = BorrowerId::new(borrower).map_err(|_| Refusal::NotFound)?;
+/// The places of the path.
+#[derive(Deserialize)]
+struct TargetPath {
+    merchant: String,
+    borrower: String,
+}
+
+impl FromRequestParts<Console> for Target {
+    type Rejection = Refusal;
+
+    /// A foreign merchant is answered as if it did not exist.
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Refusal> {
+        let Path(path): Path<TargetPath> =
+            Path::from_request_parts(parts, console).await.map_err(|_| Refusal::NotFound)?;
+        let staff = parts.extensions.get::<Staff>().ok_or(Refusal::NotFound)?;
+        let id = MerchantId::new(&path.merchant).ok().filter(|id| staff.may_see(id)).ok_or(Refusal::NotFound)?;
+        let merchant = console.app.policy.merchants.get(&id).cloned().ok_or(Refusal::NotFound)?;
+        let borrower = BorrowerId::new(&path.borrower).map_err(|_| Refusal::NotFound)?;
         Ok(Self { merchant, key: BorrowerKey { merchant: id, id: borrower } })
     }
+}
 
+impl Target {
     /// The path of the page.
     fn path(&self) -> String {
         borrower_path(&self.key)
@@ -47,7 +63,13 @@ impl<'c> Target<'c> {
     }
 
     pub(super) fn words(&self, staff: &Staff) -> DeskWords {
-        DeskWords::new(staff.language(), staff.time_zone(self.merchant))
+        DeskWords::new(staff.language(), staff.time_zone(&self.merchant))
+    }
+
+    /// The person, and the reason that the form gives.
+    pub(super) fn note(&self, staff: &Staff, form: &FormFields) -> Result<AuditNote, Refusal> {
+        let note = AuditNote::new(staff.user.as_str(), form.text("reason").unwrap_or_default());
+        note.map_err(|error| self.refuse(vec![error.to_string()]))
     }
 
     /// A refusal that leads back to the page.
@@ -66,10 +88,9 @@ pub(super) fn borrower_path(key: &BorrowerKey) -> String {
 pub(super) async fn show(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower)): Path<(String, String)>,
+    target: Target,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
     let done = done(query.as_deref(), &target.words(&staff));
     shown(&console, &staff, &target, Sight { role: staff.role, is_revealed: false }, done).await
 }
@@ -77,13 +98,13 @@ pub(super) async fn show(
 async fn shown(
     console: &Console,
     staff: &Staff,
-    target: &Target<'_>,
+    target: &Target,
     sight: Sight,
     done: Option<String>,
 ) -> Result<Response, Refusal> {
     let now = console.app.clock.now();
     let record = record(console, &target.key, now).await?;
-    let mut view = borrower_page(&record, target.merchant, &target.words(staff), sight, now);
+    let mut view = borrower_page(&record, &target.merchant, &target.words(staff), sight, now);
     view.done = done;
     Ok(page(StatusCode::OK, "borrower.html", &staff.frame(), view))
 }
@@ -109,12 +130,7 @@ pub(super) async fn record(
 }
 
 /// Shows the page with the addresses whole. That somebody did goes on record first.
-pub(super) async fn reveal(
-    State(console): State<Console>,
-    staff: Staff,
-    Path((merchant, borrower)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
+pub(super) async fn reveal(State(console): State<Console>, staff: Staff, target: Target) -> Result<Response, Refusal> {
     console.note(&staff, AuditAction::Reveal, AuditSubject::borrower(&target.key)).await?;
     shown(&console, &staff, &target, Sight { role: staff.role, is_revealed: true }, None).await
 }
@@ -123,10 +139,9 @@ pub(super) async fn reveal(
 pub(super) async fn hold(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower)): Path<(String, String)>,
+    target: Target,
     form: FormFields,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
     let now = console.app.clock.now();
     refuse_to_replace(&console, &staff, &target, now).await?;
     let kind: HoldKind = form.read("kind")?;
@@ -140,12 +155,7 @@ pub(super) async fn hold(
 }
 
 /// Ends the hold.
-pub(super) async fn release(
-    State(console): State<Console>,
-    staff: Staff,
-    Path((merchant, borrower)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
+pub(super) async fn release(State(console): State<Console>, staff: Staff, target: Target) -> Result<Response, Refusal> {
     let now = console.app.clock.now();
     refuse_to_replace(&console, &staff, &target, now).await?;
     set(&console, &staff, &target, None, now).await?;
@@ -156,7 +166,7 @@ pub(super) async fn release(
 async fn refuse_to_replace(
     console: &Console,
     staff: &Staff,
-    target: &Target<'_>,
+    target: &Target,
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
     let account = console.patiently(console.store().account(&target.key, now.date_naive(), Channel::Sms)).await?;
@@ -171,7 +181,7 @@ async fn refuse_to_replace(
 async fn set(
     console: &Console,
     staff: &Staff,
-    target: &Target<'_>,
+    target: &Target,
     hold: Option<Hold>,
     at: DateTime<Utc>,
 ) -> Result<(), Refusal> {
@@ -182,7 +192,7 @@ async fn set(
 async fn change(
     console: &Console,
     staff: &Staff,
-    target: &Target<'_>,
+    target: &Target,
     preferences: ContactPreferences,
     at: DateTime<Utc>,
 ) -> Result<(), Refusal> {
@@ -197,10 +207,9 @@ async fn change(
 pub(super) async fn prefer(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower)): Path<(String, String)>,
+    target: Target,
     form: FormFields,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
     let given = |name: &str| form.text(name).filter(|text| !text.is_empty());
     let wrong = |field: &str, error: String| target.refuse(vec![format!("{field}: {error}")]);
     let mut preferences = ContactPreferences::default();
@@ -227,13 +236,11 @@ pub(super) async fn prefer(
 pub(super) async fn suppress(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower)): Path<(String, String)>,
+    target: Target,
     form: FormFields,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
     let (now, channel) = (console.app.clock.now(), form.read::<Channel>("channel")?);
-    let note = AuditNote::new(staff.user.as_str(), form.text("reason").unwrap_or_default());
-    let by = note.map_err(|error| target.refuse(vec![error.to_string()]))?.at(now);
+    let by = target.note(&staff, &form)?.at(now);
     let account = console.patiently(console.store().account(&target.key, now.date_naive(), channel)).await?;
     let address = account.borrower.and_then(|borrower| borrower.address(channel));
     let gone = || target.refuse(vec![target.words(&staff).say("not_done_gone", &[])]);

@@ -1,6 +1,6 @@
 //! `/console/borrowers/{merchant}/{borrower}/evidence`: all contact with the borrower as one file to keep.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
 use axum::response::{Html, IntoResponse, Response};
@@ -12,7 +12,7 @@ use super::staff::Staff;
 use super::{Console, random};
 use crate::domain::Action;
 use crate::http::page::{Strictness, set_headers};
-use crate::pipeline::{AuditNote, EvidenceRequest, evidence, evidence_record};
+use crate::pipeline::{EvidenceRequest, evidence, evidence_record};
 use crate::render::{EvidenceLanguage, evidence_html};
 
 /// The file has a style sheet of its own, and loads nothing.
@@ -22,16 +22,14 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 pub(super) async fn download(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower)): Path<(String, String)>,
+    target: Target,
     form: FormFields,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
-    let note = AuditNote::new(staff.user.as_str(), form.text("reason").unwrap_or_default());
     let request = EvidenceRequest {
         key: target.key.clone(),
         from: None,
         until: None,
-        note: note.map_err(|error| target.refuse(vec![error.to_string()]))?,
+        note: target.note(&staff, &form)?,
         language: EvidenceLanguage::of(staff.locale()).tag(),
         reveal: staff.role.allows(Action::RevealAddresses),
         with_html: false,

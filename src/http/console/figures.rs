@@ -151,7 +151,7 @@ impl FunnelView {
         Self {
             merchant: line.merchant.to_string(),
             route: line.route.map(|route| route.to_string()),
-            step: line.step.parse().map_or(line.step, |step| words.step(&step)),
+            step: words.step(&line.step),
             channel: words.channel(line.channel),
             sent: line.funnel.sent,
             delivered: line.funnel.delivered,

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Console;
 use super::borrowers::Target;
@@ -16,6 +16,19 @@ use crate::domain::{AuditAction, AuditSubject, ReminderId};
 use crate::http::page::{Strictness, set_headers};
 use crate::pipeline::{MessageContent, MessageParts, MessageView, shown_messages};
 use crate::store::ReminderFilter;
+
+/// The place of the reminder in a path.
+#[derive(Deserialize)]
+pub(super) struct ReminderPath {
+    id: String,
+}
+
+/// The places of the reminder and of its attempt in a path.
+#[derive(Deserialize)]
+pub(super) struct AttemptPath {
+    id: String,
+    attempt: String,
+}
 
 #[derive(Serialize)]
 struct MessagesPage {
@@ -45,10 +58,10 @@ struct LandingFrame {
 pub(super) async fn show(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower, reminder)): Path<(String, String, String)>,
+    target: Target,
+    Path(path): Path<ReminderPath>,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
-    let id = reminder_of(&console, &target, &reminder).await?;
+    let id = reminder_of(&console, &target, &path.id).await?;
     console.note(&staff, AuditAction::ReadMessages, AuditSubject::borrower(&target.key).of_reminder(id)).await?;
     let sent = console.patiently(console.store().messages(id)).await?;
     let words = target.words(&staff);
@@ -72,11 +85,11 @@ pub(super) async fn show(
 pub(super) async fn html(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower, reminder, attempt)): Path<(String, String, String, String)>,
+    target: Target,
+    Path(path): Path<AttemptPath>,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
-    let id = reminder_of(&console, &target, &reminder).await?;
-    let attempt: u32 = attempt.parse().map_err(|_| Refusal::NotFound)?;
+    let id = reminder_of(&console, &target, &path.id).await?;
+    let attempt: u32 = path.attempt.parse().map_err(|_| Refusal::NotFound)?;
     console.note(&staff, AuditAction::ReadMessages, AuditSubject::borrower(&target.key).of_reminder(id)).await?;
     let sent = console.patiently(console.store().messages(id)).await?;
     let shown = shown_messages(&sent, &console.app.composer.links, id);
@@ -94,10 +107,10 @@ pub(super) async fn html(
 pub(super) async fn landing(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower, reminder)): Path<(String, String, String)>,
+    target: Target,
+    Path(path): Path<ReminderPath>,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
-    let id = reminder_of(&console, &target, &reminder).await?;
+    let id = reminder_of(&console, &target, &path.id).await?;
     let (merchant, borrower) = (target.key.merchant.to_string(), target.key.id.to_string());
     Ok(page(StatusCode::OK, "landing.html", &staff.frame(), LandingFrame { merchant, borrower, reminder: id.0 }))
 }
@@ -105,11 +118,10 @@ pub(super) async fn landing(
 /// The page in the frame. Its forms lead nowhere: neither a click nor an answer of staff counts as the borrower's.
 pub(super) async fn landing_frame(
     State(console): State<Console>,
-    staff: Staff,
-    Path((merchant, borrower, reminder)): Path<(String, String, String)>,
+    target: Target,
+    Path(path): Path<ReminderPath>,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
-    let id = reminder_of(&console, &target, &reminder).await?;
+    let id = reminder_of(&console, &target, &path.id).await?;
     let mut response = console.public.page_of(id).await?.ok_or(Refusal::NotFound)?;
     allow_frame(response.headers_mut());
     Ok(response)
@@ -124,7 +136,7 @@ fn allow_frame(headers: &mut HeaderMap) {
 }
 
 /// The reminder of a path, if it is one of the borrower's.
-async fn reminder_of(console: &Console, target: &Target<'_>, text: &str) -> Result<ReminderId, Refusal> {
+async fn reminder_of(console: &Console, target: &Target, text: &str) -> Result<ReminderId, Refusal> {
     let id = text.parse().map(ReminderId).map_err(|_| Refusal::NotFound)?;
     let filter = ReminderFilter { id: Some(id), limit: 1, ..ReminderFilter::default() };
     let found = console.patiently(console.store().reminders(&filter)).await?;

@@ -82,7 +82,7 @@ use crate::app::App;
 use crate::clock::entropy;
 use crate::config;
 use crate::domain::{Action, AuditAction, AuditSubject, AuditValues, NewAuditEntry};
-use crate::pipeline::ActivityCounts;
+use crate::pipeline::ActivityCache;
 use crate::store::{Store, StoreError};
 
 /// The dependencies of the console.
@@ -95,7 +95,7 @@ pub struct Console {
     failures: Arc<LoginFailures>,
     oidc: Option<OidcLogin>,
     limit: Arc<Limit>,
-    activity: Arc<ActivityCounts>,
+    activity: Arc<ActivityCache>,
     /// The pages for borrowers, to be shown to staff.
     public: Public,
 }

@@ -58,7 +58,7 @@ pub(super) async fn take(
     Ok(Redirect::to(PAGE).into_response())
 }
 
-/// Settles unknown reminders by what a person found out.
+/// Settles unknown reminders with the outcome that a person has found.
 pub(super) async fn settle(
     State(console): State<Console>,
     staff: Staff,

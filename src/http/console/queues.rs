@@ -20,7 +20,7 @@ use crate::domain::{Action, NoticeName, NoticeState, ReminderId, State as Remind
 use crate::pipeline::{NoticeError, NoticeView, look, masked_address};
 use crate::store::{KeptRecord, RejectFilter, ReminderFilter, ReminderView, ReplyFilter, ReplyRecord, StoreError};
 
-/// How many items a queue shows of each merchant: the oldest of those that were read.
+/// How many items a queue shows of each merchant.
 const MOST: u32 = 50;
 
 /// How many unread replies are read, of all merchants.
@@ -46,6 +46,8 @@ struct QueuesPage {
 /// How long something has waited, and who has taken it.
 #[derive(Serialize)]
 struct Wait {
+    #[serde(skip)]
+    at: DateTime<Utc>,
     item: String,
     since: String,
     age: String,
@@ -151,6 +153,11 @@ pub(super) async fn show(
         view.replies.push(reader.reply(reply).await?);
     }
     view.notices = reader.notices().await?;
+    // What has waited longest comes first.
+    view.unknowns.sort_by_key(|one| one.waits.at);
+    view.replies.sort_by_key(|one| one.waits.at);
+    view.rejects.sort_by_key(|one| one.waits.at);
+    view.notices.sort_by_key(|one| one.waits.at);
     Ok(page(StatusCode::OK, "queues.html", &staff.frame(), view))
 }
 
@@ -167,6 +174,7 @@ impl Reader<'_> {
     fn wait(&self, item: &WorkItem, since: DateTime<Utc>) -> Wait {
         let owner = self.owners.get(item);
         Wait {
+            at: since,
             item: item.to_string(),
             since: self.words.time(since),
             age: self.words.age(self.now - since),

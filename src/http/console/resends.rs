@@ -2,7 +2,7 @@
 //! against it, and the button that sends it.
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -59,10 +59,9 @@ struct RefusalView {
 pub(super) async fn preview(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower)): Path<(String, String)>,
+    target: Target,
     query: Result<Query<PreviewQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
     let Query(query) = query.map_err(|_| Refusal::NotFound)?;
     let channel: Channel = query.channel.parse().map_err(|_| Refusal::NotFound)?;
     let (words, now) = (target.words(&staff), console.app.clock.now());
@@ -102,14 +101,12 @@ pub(super) async fn preview(
 pub(super) async fn send(
     State(console): State<Console>,
     staff: Staff,
-    Path((merchant, borrower)): Path<(String, String)>,
+    target: Target,
     form: FormFields,
 ) -> Result<Response, Refusal> {
-    let target = Target::of(&console, &staff, &merchant, &borrower)?;
     let (words, now) = (target.words(&staff), console.app.clock.now());
     let (channel, due_date): (Channel, NaiveDate) = (form.read("channel")?, form.read("due_date")?);
-    let note = AuditNote::new(staff.user.as_str(), form.text("reason").unwrap_or_default());
-    let note = note.map_err(|error| target.refuse(vec![error.to_string()]))?;
+    let note = target.note(&staff, &form)?;
     let overrides_limits = form.text("override") == Some("yes");
     if overrides_limits && !staff.role.allows(Action::OverrideLimits) {
         return Err(Refusal::StaleForm);
@@ -129,7 +126,7 @@ pub(super) async fn send(
 
 fn request(
     console: &Console,
-    target: &Target<'_>,
+    target: &Target,
     channel: Channel,
     due_date: NaiveDate,
     audit_note: AuditNote,
@@ -171,7 +168,7 @@ async fn settled<T>(told: impl Future<Output = Result<T, ResendError>>) -> Resul
 /// The message as it would leave, without the tokens of its links.
 fn message(
     console: &Console,
-    target: &Target<'_>,
+    target: &Target,
     borrower: &Borrower,
     plan: &SendPlan,
     channel: Channel,
@@ -180,7 +177,7 @@ fn message(
     let gateway = console.app.gateways.get(name)?;
     let composer = &console.app.composer;
     let composed =
-        composer.compose(NO_REMINDER, target.merchant, borrower, plan, gateway.link_mode(), gateway.registered());
+        composer.compose(NO_REMINDER, &target.merchant, borrower, plan, gateway.link_mode(), gateway.registered());
     match composed {
         Ok(composed) => Some(shown_message(&composed.message, &composer.links, NO_REMINDER)),
         Err(error) => {

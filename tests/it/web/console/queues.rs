@@ -71,7 +71,7 @@ async fn reply(bench: &Bench, phone: &str, text: &str) {
     };
     let gateway = "kannel".parse().expect("a gateway");
     let told = ReportBatch { gateway, fates: Vec::new(), replies: vec![reply], confirm: BTreeMap::new() };
-    bench.store.take_in(&told).await.expect("it is taken in");
+    bench.store.take_in(&told).await.expect("the reply is recorded");
 }
 
 #[tokio::test]
