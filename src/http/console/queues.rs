@@ -153,7 +153,7 @@ pub(super) async fn show(
         view.replies.push(reader.reply(reply).await?);
     }
     view.notices = reader.notices().await?;
-    // What has waited longest comes first.
+    // The oldest come first.
     view.unknowns.sort_by_key(|one| one.waits.at);
     view.replies.sort_by_key(|one| one.waits.at);
     view.rejects.sort_by_key(|one| one.waits.at);
