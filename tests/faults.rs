@@ -15,6 +15,8 @@ mod chance;
 mod crowd;
 #[path = "faults/daemon.rs"]
 mod daemon;
+#[path = "faults/desk.rs"]
+mod desk;
 #[path = "faults/failover.rs"]
 mod failover;
 #[path = "faults/full_disk.rs"]

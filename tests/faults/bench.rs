@@ -274,7 +274,12 @@ impl Bench {
 
     /// How the sink knows the reminder that was planned as the so-manieth.
     pub(crate) fn reference(&self, number: usize) -> String {
-        self.keys.seal(Purpose::Reference, self.ids[number])
+        self.reference_of(self.ids[number])
+    }
+
+    /// How the sink knows a reminder.
+    pub(crate) fn reference_of(&self, id: ReminderId) -> String {
+        self.keys.seal(Purpose::Reference, id)
     }
 
     /// The queue's counts; `None` while the database does not answer.

@@ -40,6 +40,11 @@ impl Daemon {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_dueherald")), config, log, "web")
     }
 
+    /// One that serves the console alone.
+    pub(crate) fn start_console_alone(config: &Path, log: &Path) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_dueherald")), config, log, "console")
+    }
+
     /// One that serves pages and sends, with so many file descriptors at most.
     pub(crate) fn start_with_descriptors(config: &Path, log: &Path, descriptors: usize) -> Self {
         let mut shell = Command::new("bash");
