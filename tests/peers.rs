@@ -6,6 +6,8 @@
 mod api;
 #[path = "peers/chromium/mod.rs"]
 mod chromium;
+#[path = "peers/console/mod.rs"]
+mod console;
 #[path = "peers/daemon.rs"]
 mod daemon;
 #[path = "peers/kannel/mod.rs"]

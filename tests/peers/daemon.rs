@@ -25,15 +25,21 @@ impl Daemon {
     /// With these gateways, which are sections of the config, and the channel that they carry. `{public}` in them
     /// stands for the port where callbacks come in.
     pub(crate) fn new(channel: &str, gateways: &str) -> Self {
+        Self::over(None, channel, gateways)
+    }
+
+    /// The same over a database that is there; by default it is an SQLite file.
+    pub(crate) fn over(database: Option<&str>, channel: &str, gateways: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let [public, ops] = free_ports();
         let zone = where_it_is_noon(SystemClock.now());
         let name = gateways.split(['.', ']']).nth(1).expect("a section [gateways.NAME]");
-        let database = folder.path().join("dueherald.db");
+        let file = folder.path().join("dueherald.db");
+        let database = database.map_or_else(|| format!("sqlite:{}", file.display()), str::to_owned);
         let config = format!(
             r#"
             [database]
-            url = "sqlite:{}"
+            url = "{database}"
             [schedule]
             cron = "0 0 1 1 *"
             time_zone = "UTC"
@@ -73,7 +79,6 @@ impl Daemon {
             idle = "100ms"
             {gateways}
             "#,
-            database.display(),
             gateways = gateways.replace("{public}", &public.to_string()),
         );
         let file = folder.path().join("dueherald.toml");

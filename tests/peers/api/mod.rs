@@ -52,7 +52,7 @@ impl Served {
 }
 
 /// A folder of `target/` in which an installer has put these packages.
-fn installed(name: &str, packages: &[&str], command: impl Fn(&Path) -> Command) -> PathBuf {
+pub(crate) fn installed(name: &str, packages: &[&str], command: impl Fn(&Path) -> Command) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(name);
     let mark = folder.join("installed");
     if fs::read_to_string(&mark).is_ok_and(|known| known == packages.join(" ")) {

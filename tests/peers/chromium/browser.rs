@@ -16,9 +16,9 @@ use tempfile::TempDir;
 /// Above anything that is sound, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A browser with one page, which runs no script.
+/// A browser with one page, which runs no script until it is told to.
 #[derive(Debug)]
-pub(super) struct Browser {
+pub(crate) struct Browser {
     child: Child,
     pipe: ChildStdin,
     messages: Receiver<Value>,
@@ -29,18 +29,18 @@ pub(super) struct Browser {
 
 /// The properties of a screen.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Screen {
-    pub(super) name: &'static str,
-    pub(super) width: u32,
-    pub(super) height: u32,
+pub(crate) struct Screen {
+    pub(crate) name: &'static str,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
     /// Pixels of the screen for one of the page.
-    pub(super) scale: u32,
-    pub(super) is_phone: bool,
+    pub(crate) scale: u32,
+    pub(crate) is_phone: bool,
 }
 
 impl Browser {
     /// Starts it. Every host below `domain` is at that port of this machine, whatever its certificate.
-    pub(super) fn start(screen: Screen, domain: &str, port: u16) -> Self {
+    pub(crate) fn start(screen: Screen, domain: &str, port: u16) -> Self {
         let profile = tempfile::tempdir().expect("a temporary folder can be made");
         let log = fs::File::create(profile.path().join("log")).expect("the log can be written");
         let mut child = Command::new("sh")
@@ -83,15 +83,14 @@ impl Browser {
         browser
     }
 
-    fn open_page(&mut self, Screen { width, height, scale, is_phone, .. }: Screen) {
+    fn open_page(&mut self, screen: Screen) {
         let page = self.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let target = json!({ "targetId": page["targetId"], "flatten": true });
         let session = self.call("Target.attachToTarget", &target)["sessionId"].as_str().map(str::to_owned);
         self.session = session;
         self.call("Page.enable", &json!({}));
         self.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_phone });
-        self.call("Emulation.setDeviceMetricsOverride", &metrics);
+        self.resize(screen);
     }
 
     /// Sends a command and waits for its answer.
@@ -126,7 +125,7 @@ impl Browser {
     }
 
     /// Opens an address.
-    pub(super) fn open(&mut self, url: &str) {
+    pub(crate) fn open(&mut self, url: &str) {
         self.while_it_loads(|browser| {
             browser.send("Page.navigate", &json!({ "url": url }));
         });
@@ -147,7 +146,7 @@ impl Browser {
     }
 
     /// Presses what the selector finds, as a finger or a mouse does.
-    pub(super) fn press(&mut self, selector: &str) {
+    pub(crate) fn press(&mut self, selector: &str) {
         let node = self.find(selector);
         self.call("DOM.scrollIntoViewIfNeeded", &node);
         let quads = self.call("DOM.getContentQuads", &node);
@@ -161,54 +160,113 @@ impl Browser {
     }
 
     /// Presses what leads to another page, and waits for that.
-    pub(super) fn follow(&mut self, selector: &str) {
+    pub(crate) fn follow(&mut self, selector: &str) {
         self.while_it_loads(|browser| browser.press(selector));
     }
 
     /// Writes into a field.
-    pub(super) fn write(&mut self, selector: &str, text: &str) {
+    pub(crate) fn write(&mut self, selector: &str, text: &str) {
         let node = self.find(selector);
         self.call("DOM.focus", &node);
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
+    /// Lets pages run their scripts, and [`Browser::evaluate`] run in them.
+    pub(crate) fn run_scripts(&mut self) {
+        self.call("Emulation.setScriptExecutionDisabled", &json!({ "value": false }));
+    }
+
+    /// The value of a script in the page; one that waits is waited for.
+    pub(crate) fn evaluate(&mut self, script: &str) -> Value {
+        let params = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
+        let answer = self.call("Runtime.evaluate", &params);
+        assert!(answer["exceptionDetails"].is_null(), "{}", answer["exceptionDetails"]);
+        answer["result"]["value"].clone()
+    }
+
+    /// Presses a key of the keyboard, such as `Tab`.
+    pub(crate) fn key(&mut self, key: &str) {
+        let (code, text) = match key {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            " " => (32, " "),
+            other => panic!("no key {other}"),
+        };
+        let mut event = json!({ "key": key, "code": key, "windowsVirtualKeyCode": code });
+        for kind in ["keyDown", "keyUp"] {
+            event["type"] = json!(kind);
+            if kind == "keyDown" && !text.is_empty() {
+                event["text"] = json!(text);
+            }
+            // The answer may only come from the next page.
+            self.send("Input.dispatchKeyEvent", &event);
+        }
+    }
+
+    /// Presses a key that leads to another page, and waits for that.
+    pub(crate) fn follow_by_key(&mut self, key: &str) {
+        self.while_it_loads(|browser| browser.key(key));
+    }
+
+    /// Writes where the keyboard is.
+    pub(crate) fn type_text(&mut self, text: &str) {
+        self.call("Input.insertText", &json!({ "text": text }));
+    }
+
+    /// Asks for pages in a language, where nobody is logged in.
+    pub(crate) fn language(&mut self, tag: &str) {
+        self.call("Network.enable", &json!({}));
+        self.call("Network.setExtraHTTPHeaders", &json!({ "headers": { "Accept-Language": tag } }));
+    }
+
+    /// Another size of the screen.
+    pub(crate) fn resize(&mut self, Screen { width, height, scale, is_phone, .. }: Screen) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_phone });
+        self.call("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// Forgets who was logged in.
+    pub(crate) fn forget_cookies(&mut self) {
+        self.call("Network.clearBrowserCookies", &json!({}));
+    }
+
     /// Whether whoever looks likes dark pages.
-    pub(super) fn dark(&mut self, is_dark: bool) {
+    pub(crate) fn dark(&mut self, is_dark: bool) {
         let value = if is_dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
     /// The page as it stands.
-    pub(super) fn html(&mut self) -> String {
+    pub(crate) fn html(&mut self) -> String {
         let root = self.call("DOM.getDocument", &json!({}))["root"]["nodeId"].clone();
         let html = self.call("DOM.getOuterHTML", &json!({ "nodeId": root }));
         html["outerHTML"].as_str().expect("text").to_owned()
     }
 
     /// The address of the page.
-    pub(super) fn url(&mut self) -> String {
+    pub(crate) fn url(&mut self) -> String {
         let history = self.call("Page.getNavigationHistory", &json!({}));
         let current = history["currentIndex"].as_u64().and_then(|at| usize::try_from(at).ok()).expect("a place");
         history["entries"][current]["url"].as_str().expect("text").to_owned()
     }
 
     /// Whether the page is wider than its screen.
-    pub(super) fn is_too_wide(&mut self) -> bool {
+    pub(crate) fn is_too_wide(&mut self) -> bool {
         let metrics = self.call("Page.getLayoutMetrics", &json!({}));
         let width = |what: &str, of: &str| metrics[what][of].as_f64().expect("a number");
         width("cssContentSize", "width") > width("cssLayoutViewport", "clientWidth")
     }
 
     /// Writes a picture of the whole page.
-    pub(super) fn picture(&mut self, file: &Path) {
+    pub(crate) fn picture(&mut self, file: &Path) {
         let size = self.call("Page.getLayoutMetrics", &json!({}))["cssContentSize"].clone();
         let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
         self.shoot(file, &json!({ "captureBeyondViewport": true, "clip": clip }));
     }
 
     /// Writes a picture of what the screen shows.
-    pub(super) fn picture_of_screen(&mut self, file: &Path) {
+    pub(crate) fn picture_of_screen(&mut self, file: &Path) {
         self.shoot(file, &json!({}));
     }
 
@@ -219,7 +277,7 @@ impl Browser {
     }
 
     /// Ends it. Gives what the command of each of its processes names, for [`runs`].
-    pub(super) fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.session = None;
         self.send("Browser.close", &json!({}));
         self.child.wait().expect("it ends");
@@ -228,7 +286,7 @@ impl Browser {
 }
 
 /// Whether there is a process whose command names that.
-pub(super) fn runs(named: &str) -> bool {
+pub(crate) fn runs(named: &str) -> bool {
     let processes = fs::read_dir("/proc").expect("Linux has it").flatten();
     let mut commands = processes.filter_map(|folder| fs::read(folder.path().join("cmdline")).ok());
     commands.any(|command| String::from_utf8_lossy(&command).contains(named))

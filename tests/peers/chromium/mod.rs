@@ -1,7 +1,7 @@
 //! Chromium: what a borrower sees and does, on a phone and at a desk. A picture of each page is left in
 //! `target/screenshots`.
 
-mod browser;
+pub(crate) mod browser;
 mod mails;
 mod pictures;
 mod shop;
