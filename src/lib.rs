@@ -7,8 +7,8 @@
 //! | level | modules | responsibility |
 //! |---|---|---|
 //! | 0 | [`domain`], [`clock`], [`private_file`] | types without I/O; the only source of time and randomness; permissions of secret files |
-//! | 1 | [`plan`], [`render`], [`database_host`] | pure: when to remind and whom; the text of a message; where a database may be |
-//! | 2 | [`source`], [`store`], [`gateway`], [`probe`], [`journal`] | files, databases, providers, probes of routes; a daemon's own record |
+//! | 1 | [`plan`], [`render`], [`database_host`], [`host_names`] | when to remind and whom; the text of a message; which hosts may be connected to |
+//! | 2 | [`source`], [`store`], [`gateway`], [`probe`], [`webhook`], [`journal`] | files, databases, providers, probes of routes, webhooks; a daemon's own record |
 //! | 3 | [`pipeline`] | import, scan, dispatch, resend. Knows traits only |
 //! | 4 | [`config`] | loads, merges and validates the config file |
 //! | 5 | [`app`] | assembles the concrete store, gateways and probes |
@@ -24,6 +24,7 @@ pub mod daemon;
 pub mod database_host;
 pub mod domain;
 pub mod gateway;
+pub mod host_names;
 pub mod http;
 pub mod journal;
 pub mod pipeline;
@@ -33,3 +34,4 @@ pub mod probe;
 pub mod render;
 pub mod source;
 pub mod store;
+pub mod webhook;

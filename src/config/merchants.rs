@@ -9,13 +9,16 @@ use super::calendars::Calendars;
 use super::channels::{self, ReadLists};
 use super::links::secret;
 use super::reading::Section;
+
 use super::value::{Value, base_address, day_hours, flag, instant, parsed, text, time, time_zone, word};
+use super::webhooks;
 use crate::domain::{
     END_OF_DAY, EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, OpenSpan, RouteHosts, Support, SupportDays,
     SupportHours, check_link_base, overlap,
 };
 use crate::plan::{Terms, pack};
 use crate::render::{SigningKey, SigningKeys};
+use crate::webhook::WebhookEndpoint;
 
 /// The parsed `[merchants.*]` sections.
 #[derive(Default)]
@@ -32,6 +35,8 @@ pub(super) struct Merchants {
     pub(super) own_gateways: BTreeMap<MerchantId, ReadLists>,
     /// The keys that sign the addresses of routes, of those that have one.
     pub(super) route_keys: BTreeMap<MerchantId, SigningKeys>,
+    /// The endpoints of their webhooks.
+    pub(super) webhooks: Vec<WebhookEndpoint>,
 }
 
 /// Reads `[merchants.*]`.
@@ -49,6 +54,7 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, calendars: &Calendars) -> Mer
                 if let Some(hosts) = section.list("link_hosts", link_host).flatten() {
                     read.link_hosts.insert(id.clone(), hosts);
                 }
+                read.webhooks.extend(webhooks::read(&id, &mut section));
                 let own_gateways = channels::read_own(&mut section);
                 if !own_gateways.is_empty() {
                     read.own_gateways.insert(id.clone(), own_gateways);

@@ -40,6 +40,7 @@ mod store_config;
 mod templates;
 mod transport;
 mod value;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -56,6 +57,7 @@ use crate::plan::{Policy, RateLimit};
 use crate::private_file;
 use crate::render::SigningKeys;
 use crate::source::read_text_file;
+use crate::webhook::WebhookEndpoint;
 
 pub use api::{Api, ApiToken, LEAST_TOKEN};
 pub use console::{ConsoleSettings, ConsoleUrl, Oidc, OidcGrants, OidcMerchants};
@@ -160,6 +162,8 @@ pub struct Config {
     pub expected: BTreeMap<RouteKey, ProbeExpectation>,
     /// The keys that sign the addresses of routes, of merchants that have one.
     pub route_keys: BTreeMap<MerchantId, SigningKeys>,
+    /// The endpoints to which events are posted.
+    pub webhooks: Vec<WebhookEndpoint>,
     /// Where the daemon listens.
     pub http: Http,
     /// Where the lender's systems talk to the daemon.
@@ -341,7 +345,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let zone = scans.as_ref().map(|(scans, _)| scans.schedule.zone());
     let sources = sources::read(&mut root, zone, folder);
     let calendars = calendars::read(&mut root, folder, read_file);
-    let Merchants { merchants, terms, route_hosts, route_keys, link_hosts, own_gateways } =
+    let Merchants { merchants, terms, route_hosts, route_keys, link_hosts, own_gateways, webhooks } =
         merchants::read(&mut root, &calendars);
     let rules = rules::read(&mut root, &calendars);
     let gateways = gateways::read(&mut root, folder);
@@ -403,6 +407,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         link_hosts,
         probes: probes?,
         route_keys,
+        webhooks,
         http: http?,
         api: api?,
         console: console?,

@@ -51,10 +51,10 @@ impl StoreConfig {
     }
 }
 
-/// Whether a mistake is in one of the sections read here. A merchant's `route_key` does not count: the store does not
-/// sign.
+/// Whether a mistake is in one of the sections read here. A merchant's `route_key` and `webhooks` do not count: the
+/// store does not sign.
 fn is_about_the_store(mistake: &Mistake) -> bool {
     let section = mistake.key.split(['.', '[']).next().unwrap_or_default();
     matches!(section, "" | "database" | "encryption" | "merchants" | "calendars" | "log")
-        && !mistake.key.split('.').any(|part| part == "route_key")
+        && !mistake.key.split('.').any(|part| part == "route_key" || part.starts_with("webhooks"))
 }

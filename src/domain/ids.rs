@@ -133,6 +133,10 @@ text_id!(
     NoticeName
 );
 text_id!(
+    /// The name of a webhook endpoint; unique within a merchant.
+    EndpointName
+);
+text_id!(
     /// The folder of a template below `templates/messages/` or below the folder named in the config.
     TemplateName
 );

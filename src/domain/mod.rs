@@ -60,6 +60,7 @@ mod tags;
 mod token;
 mod user;
 mod verifier;
+mod webhook;
 mod work_item;
 
 pub use action::Action;
@@ -82,8 +83,8 @@ pub use hold_cause::{HoldCause, HoldReason};
 pub use hold_kind::HoldKind;
 pub use human_text::{HumanTextError, clean};
 pub use ids::{
-    BorrowerId, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId, RouteKey,
-    RuleName, SourceName, TemplateName,
+    BorrowerId, EndpointName, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId,
+    RouteKey, RuleName, SourceName, TemplateName,
 };
 pub use incarnation::{
     Arming, Beat, DATABASE_REWOUND, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandoverRecord,
@@ -133,4 +134,8 @@ pub use user::{
     UserGrant, UserName, UserNameError,
 };
 pub use verifier::{Verifier, VerifierError, VerifierHash, VerifierKind};
+pub use webhook::{
+    EndpointKey, EndpointState, FinalEnd, RecordEnds, RecordPosition, RecordTable, WEBHOOK_BORROWER_BACKOFF,
+    WEBHOOK_ENDPOINT_BACKOFF, WaitingBorrower, WebhookEvent, WebhookType, merge_records, webhook_pause,
+};
 pub use work_item::{WorkItem, WorkItemError};

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::LOCATION;
 use reqwest::{Client, Response};
 use rustls::pki_types::CertificateDer;
@@ -21,7 +20,8 @@ use url::Url;
 
 use super::{ProbeTarget, RouteProbe};
 use crate::clock::Clock;
-use crate::domain::{Network, ProbeResult, RouteFault, RouteKind, is_public, may_connect};
+use crate::domain::{Network, ProbeResult, RouteFault, RouteKind, is_public};
+use crate::host_names::{HostNames, NoAddress};
 
 /// More than a borrower's browser is ever sent about a payment page; a circle ends there.
 const MOST_REDIRECTS: usize = 5;
@@ -43,7 +43,7 @@ pub enum ProbeError {
 /// A minimal browser: no cookies, no scripts, no proxy, a connection of its own for each probe.
 pub struct HttpsProbe {
     client: Client,
-    names: Names,
+    names: HostNames,
     timeout: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -63,7 +63,7 @@ impl HttpsProbe {
     pub fn new(timeout: Duration, allowed: Vec<Network>, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Self::with(roots, Names { listed: None, allowed }, timeout, clock)
+        Self::with(roots, HostNames::of_machine(allowed), timeout, clock)
     }
 
     /// Uses its own names and certificate authorities (PEM): no other name resolves, and no other authority is trusted.
@@ -80,10 +80,15 @@ impl HttpsProbe {
     ) -> Result<Self, ProbeError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca_pem.as_bytes()).flatten());
-        Self::with(roots, Names { listed: Some(Arc::new(names)), allowed }, timeout, clock)
+        Self::with(roots, HostNames::listed(names, allowed), timeout, clock)
     }
 
-    fn with(roots: RootCertStore, names: Names, timeout: Duration, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
+    fn with(
+        roots: RootCertStore,
+        names: HostNames,
+        timeout: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ProbeError> {
         if roots.is_empty() {
             return Err(ProbeError::NoAuthority);
         }
@@ -142,7 +147,7 @@ impl RouteProbe for HttpsProbe {
                 Err(NoAddress::Private) => return None,
             };
             let abroad: Vec<_> =
-                addresses.into_iter().filter(|at| self.names.listed.is_some() || is_public(at.ip())).collect();
+                addresses.into_iter().filter(|at| self.names.is_listed() || is_public(at.ip())).collect();
             if abroad.is_empty() {
                 return None;
             }
@@ -208,48 +213,5 @@ fn tls_fault(error: &rustls::Error) -> RouteFault {
             _ => RouteFault::Tls,
         },
         _ => RouteFault::Tls,
-    }
-}
-
-/// Where names lead.
-#[derive(Clone)]
-struct Names {
-    /// These alone lead somewhere; without a list, the machine's resolver says.
-    listed: Option<Arc<BTreeMap<String, SocketAddr>>>,
-    /// Private networks to which a probe may connect nevertheless.
-    allowed: Vec<Network>,
-}
-
-impl Names {
-    /// Port 0 stands for that of the list.
-    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoAddress> {
-        let known: Vec<SocketAddr> = match &self.listed {
-            Some(listed) => listed.get(host).copied().into_iter().collect(),
-            None => tokio::net::lookup_host((host, port)).await.map_err(|_| NoAddress::NoSuchName)?.collect(),
-        };
-        if known.is_empty() {
-            return Err(NoAddress::NoSuchName);
-        }
-        let meant: Vec<_> = known.into_iter().filter(|at| may_connect(host, at.ip(), &self.allowed)).collect();
-        if meant.is_empty() { Err(NoAddress::Private) } else { Ok(meant) }
-    }
-}
-
-/// Why a name leads nowhere.
-#[derive(Debug, thiserror::Error)]
-enum NoAddress {
-    #[error("no such name")]
-    NoSuchName,
-    #[error("private addresses only")]
-    Private,
-}
-
-impl Resolve for Names {
-    fn resolve(&self, name: Name) -> Resolving {
-        let names = self.clone();
-        Box::pin(async move {
-            let found = names.addresses(name.as_str(), 0).await?;
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
     }
 }

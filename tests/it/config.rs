@@ -9,6 +9,7 @@ mod probes;
 mod routes;
 mod sending;
 mod sources;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -59,8 +60,7 @@ fn told(text: &str, environment: &[(&str, &str)]) -> String {
 
 #[test]
 fn the_sample_passes() {
-    let config = load(SAMPLE, &[]);
-    assert!(config.is_ok(), "{}", config.err().unwrap_or_default());
+    load(SAMPLE, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
 }
 
 #[test]
