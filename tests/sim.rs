@@ -50,6 +50,8 @@ mod store;
 mod town;
 #[path = "sim/users.rs"]
 mod users;
+#[path = "sim/webhooks.rs"]
+mod webhooks;
 #[path = "sim/world.rs"]
 mod world;
 

@@ -53,7 +53,7 @@ grant select on all tables in schema public to dueherald_worker, dueherald_reade
 
 -- On record for good: a row that is there stays as it is.
 grant insert on arming, audit_checkpoint, audit_entry, audit_personal, click, dropped_reject, event, message_form,
-    notice_change, reply, reply_reading, route_version, suppression_change,
+    notice_change, occurrence, reply, reply_reading, route_version, suppression_change,
     suppression_change_address to dueherald_worker;
 
 -- The audit log: changes that append to it move its head. Its triggers refuse to move it back.
@@ -86,6 +86,10 @@ revoke select on staff_user, staff_session from dueherald_reader;
 grant select (name, role, merchants, locale, time_zone, created_at, disabled_at, logged_in_at, failed_logins)
     on staff_user to dueherald_reader;
 
+-- Webhooks: how far each endpoint was told of what is on record.
+grant insert, update on webhook_endpoint to dueherald_worker;
+grant insert, update, delete on webhook_waiting to dueherald_worker;
+
 -- A scan that fills the queue has it analysed.
 grant execute on function analyse_queue() to dueherald_worker;
 
@@ -103,7 +107,7 @@ grant select on _sqlx_migrations, answer_try, audit_head, borrower, daemon, encr
     source, source_merchant, stop, suppression, suppression_change, suppression_change_address to dueherald_web;
 grant insert (reminder_id, at, attempt, kind, gateway, provider_id, detail, route, merchant, due_date, channel)
     on event to dueherald_web;
-grant insert on click, ledger_change, preference, reminder, reply, reply_to_read,
+grant insert on click, ledger_change, occurrence, preference, reminder, reply, reply_to_read,
     suppression_change, suppression_change_address to dueherald_web;
 grant insert, update, delete on answer_try, kept_report, queue, suppression to dueherald_web;
 grant insert on audit_entry, audit_personal to dueherald_web;
@@ -115,8 +119,8 @@ grant update (locale, preferred_channel, preferred_hours, hold_reason, hold_unti
 
 -- The API beside the pages: batches of the ledger, resends, cancellations, settlements, rejected records, approvals.
 grant dueherald_web to dueherald_api;
-grant select on dropped_reject, event, gateway_state, message_form, notice_change, notice_recipient, rate, scan, volume
-    to dueherald_api;
+grant select on click, dropped_reject, event, gateway_state, message_form, notice_change, notice_recipient, occurrence,
+    rate, scan, volume to dueherald_api;
 grant insert on dropped_reject, event, notice_change to dueherald_api;
 grant insert, update on borrower, installment, reminder to dueherald_api;
 grant update on notice, notice_recipient to dueherald_api;
@@ -126,8 +130,8 @@ grant insert, update, delete on ledger_change, reject to dueherald_api;
 grant select on all tables in schema public to dueherald_console;
 revoke select on api_token, api_request from dueherald_console;
 grant select on sequence event_id_seq, reminder_id_seq to dueherald_console;
-grant insert on audit_entry, audit_personal, dropped_reject, event, ledger_change, notice_change, preference,
-    reply_reading, suppression_change, suppression_change_address to dueherald_console;
+grant insert on audit_entry, audit_personal, dropped_reject, event, ledger_change, notice_change, occurrence,
+    preference, reply_reading, suppression_change, suppression_change_address to dueherald_console;
 grant update on audit_head, notice, notice_recipient to dueherald_console;
 grant insert, update on borrower, installment, reminder, staff_user to dueherald_console;
 grant insert, update, delete on answer_try, kept_report, queue, reject, reply_to_read, staff_session, staff_work,

@@ -97,6 +97,10 @@ pub enum AuditAction {
     AuditExport,
     /// Makes the evidence about a borrower, with messages and addresses.
     Evidence,
+    /// Tells a webhook endpoint events once more.
+    WebhookReplay,
+    /// Goes on with a webhook endpoint.
+    WebhookEnable,
 }
 words!(AuditAction {
     Login => "login", LoginFailed => "login_failed", Logout => "logout",
@@ -112,6 +116,7 @@ words!(AuditAction {
     UserAdd => "user_add", UserChange => "user_change", UserDisable => "user_disable",
     AuditReveal => "audit_reveal", AuditExport => "audit_export",
     Evidence => "evidence",
+    WebhookReplay => "webhook_replay", WebhookEnable => "webhook_enable",
 });
 
 /// The door through which an action came.

@@ -134,7 +134,7 @@ impl Prober {
             let before = known.iter().find(|health| health.key == route.key);
             let now = self.clock.now();
             let health = RouteHealth::after(before, &route, probed.fault.as_ref(), self.patience, now);
-            self.store.note_route_health(&health).await?;
+            self.store.note_route_health(&health, &route.merchant).await?;
             tell(before.is_some_and(|before| before.bars(&route)), &health);
         }
         Ok(())

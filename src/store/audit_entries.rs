@@ -7,9 +7,9 @@ use super::{
 };
 use crate::domain::{
     Action, AddressKey, Amendment, AmendmentResult, Arming, AuditAction, AuditSubject, AuditValues, Borrower, Channel,
-    ContactPreferences, Credential, FieldUpdate, LedgerRow, LiftDecision, ManualChange, ManualPreferences, MerchantId,
-    NewAuditEntry, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, RejectedRecord, ReminderId,
-    RouteVersion, Settlement, Suppression, User, UserGrant, UserName,
+    ContactPreferences, Credential, EndpointKey, FieldUpdate, LedgerRow, LiftDecision, ManualChange, ManualPreferences,
+    MerchantId, NewAuditEntry, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, RejectedRecord,
+    ReminderId, RouteVersion, Settlement, Suppression, User, UserGrant, UserName,
 };
 
 /// How many addresses of one change have an entry each; more are one entry with their number, and the record of the
@@ -317,4 +317,15 @@ fn ledger_change(subject: AuditSubject, counts: &[(usize, &str)], at: DateTime<U
 fn only<'m>(mut merchants: impl Iterator<Item = &'m MerchantId>) -> Option<&'m MerchantId> {
     let first = merchants.next()?;
     merchants.all(|other| other == first).then_some(first)
+}
+
+pub(super) fn replay_webhook(key: &EndpointKey, from: DateTime<Utc>, by: &ManualChange) -> NewAuditEntry {
+    let subject = AuditSubject::object("webhook", &key.name).at(Some(&key.merchant));
+    let values = AuditValues::default().from_to(None, Some(format!("everything since {from}")));
+    signed(by, AuditAction::WebhookReplay, subject, values)
+}
+
+pub(super) fn enable_webhook(key: &EndpointKey, by: &ManualChange) -> NewAuditEntry {
+    let subject = AuditSubject::object("webhook", &key.name).at(Some(&key.merchant));
+    signed(by, AuditAction::WebhookEnable, subject, AuditValues::default())
 }

@@ -53,6 +53,7 @@ mod task_store;
 mod turn;
 mod user;
 mod volume;
+mod webhook;
 
 use chrono::TimeDelta;
 
@@ -104,6 +105,7 @@ pub use user::{
     NewPassword, NewSession, SESSION_USE_GRAIN, StaffSession, UserChange, UserRecord, UserStore, WORK_KEPT,
 };
 pub use volume::VolumeStore;
+pub use webhook::{EndpointProgress, RecordPage, WebhookStore};
 
 /// How long it is of interest what a process said of a gateway.
 pub const GATEWAY_STATE_KEPT: TimeDelta = TimeDelta::days(1);
@@ -253,6 +255,7 @@ pub trait Store:
     + TurnStore
     + UserStore
     + VolumeStore
+    + WebhookStore
 {
 }
 
@@ -284,5 +287,6 @@ impl<S> Store for S where
         + TurnStore
         + UserStore
         + VolumeStore
+        + WebhookStore
 {
 }

@@ -18,6 +18,7 @@ mod fake_outbox;
 mod fake_rejects;
 mod fake_search;
 mod fake_users;
+mod fake_webhooks;
 mod fuzz;
 mod going;
 mod hostile;

@@ -144,8 +144,8 @@ impl RouteStore for FaultyStore {
         self.inner().route_versions(key).await
     }
 
-    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
-        self.inner().note_route_health(health).await
+    async fn note_route_health(&self, health: &RouteHealth, merchant: &MerchantId) -> Result<(), StoreError> {
+        self.inner().note_route_health(health, merchant).await
     }
 
     async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {

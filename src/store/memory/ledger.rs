@@ -10,7 +10,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use super::{MemoryStore, Tables};
 use crate::domain::{
     AddressKey, Amendment, AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Channel, Installment, InstallmentId,
-    KeyRing, ManualPreferences, MerchantId, SourceName, Suppression, SuppressionReason, merge_borrower,
+    InstallmentStatus, KeyRing, ManualPreferences, MerchantId, SourceName, Suppression, SuppressionReason,
+    merge_borrower,
 };
 use crate::plan::{Account, Due, MOST_OF_ONE_PERSON, RecentContacts};
 use crate::store::audit_entries;
@@ -93,6 +94,8 @@ pub(super) struct Ledger {
     settled: BTreeMap<(MerchantId, InstallmentId), DateTime<Utc>>,
     /// Which instalments a borrower has, by number.
     owed: BTreeMap<BorrowerKey, BTreeSet<InstallmentId>>,
+    /// Instalments that were paid, each with the time, since webhooks last looked.
+    pub(super) paid: Vec<(Installment, DateTime<Utc>)>,
     pub(super) suppressions: Vec<Suppression>,
     /// The suppressions that took the place of an opt-out.
     pub(super) covered_opt_outs: HashSet<(Option<MerchantId>, AddressKey)>,
@@ -156,7 +159,11 @@ impl Ledger {
         if installment.is_due() {
             self.settled.remove(&place);
         } else {
+            let is_new = !self.settled.contains_key(&place);
             self.settled.entry(place).or_insert(now);
+            if is_new && installment.status == InstallmentStatus::Paid {
+                self.paid.push((installment.clone(), now));
+            }
         }
     }
 

@@ -25,6 +25,7 @@ mod sources;
 mod stops;
 mod users;
 mod volumes;
+mod webhooks;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +43,7 @@ use self::reports::Reports;
 use self::stops::RecordedChange;
 use self::users::UserTables;
 use self::volumes::Volumes;
+use self::webhooks::WebhookTables;
 use super::{SchemaStore, StoreError, TurnStore};
 use crate::clock::Clock;
 use crate::domain::{
@@ -81,6 +83,7 @@ struct Tables {
     api: ApiTables,
     staff: UserTables,
     audit: AuditTables,
+    webhooks: WebhookTables,
 }
 
 impl MemoryStore {

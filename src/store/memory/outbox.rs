@@ -2,6 +2,7 @@
 
 mod gateway_lists;
 mod hand_in;
+mod log;
 mod replans;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -27,6 +28,8 @@ pub(super) struct Outbox {
     /// The held ones by their cause.
     held: BTreeSet<(HoldCause, Channel, ReminderId)>,
     events: BTreeMap<ReminderId, Vec<Event>>,
+    /// The events in the order in which they were appended: the place of each in `events`.
+    log: Vec<(ReminderId, usize)>,
     pub(super) rates: HashMap<GatewayName, RateState>,
     /// Which gateways what is put in waits for.
     pub(super) gateway_lists: GatewayLists,
@@ -95,10 +98,6 @@ impl Outbox {
             _ => {}
         }
         Some(queued)
-    }
-
-    fn append(&mut self, event: Event) {
-        self.events.entry(event.reminder).or_default().push(event);
     }
 
     fn finish(&mut self, event: Event) {

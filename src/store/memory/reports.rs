@@ -79,6 +79,11 @@ impl Reports {
         newest_first.filter(matching).take(filter.limit as usize).cloned().collect()
     }
 
+    /// All replies, oldest first.
+    pub(super) fn replies(&self) -> impl Iterator<Item = &ReplyRecord> {
+        self.replies.iter().map(|(_, reply)| reply)
+    }
+
     fn number(&mut self) -> i64 {
         self.last += 1;
         self.last
@@ -193,6 +198,7 @@ impl Tables {
                 && !(reason == OptedOut && matches!(known.reason, Bounced | Complained))
         });
         if !stays {
+            self.note_opt_outs(std::slice::from_ref(&one));
             self.ledger.suppress(&[one]);
         }
     }

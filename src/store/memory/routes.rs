@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::domain::{RouteHealth, RouteKey, RouteVersion};
+use crate::domain::{MerchantId, RouteHealth, RouteKey, RouteVersion};
 use crate::store::audit_entries;
 use crate::store::{RouteStore, StoreError};
 
@@ -26,8 +26,10 @@ impl RouteStore for MemoryStore {
         })
     }
 
-    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
-        self.tables().route_health.insert(health.key.clone(), health.clone());
+    async fn note_route_health(&self, health: &RouteHealth, merchant: &MerchantId) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        tables.note_degraded(health, merchant);
+        tables.route_health.insert(health.key.clone(), health.clone());
         Ok(())
     }
 

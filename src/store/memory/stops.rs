@@ -87,6 +87,7 @@ impl Tables {
         suppressions: &[Suppression],
         by: Option<&ManualChange>,
     ) {
+        self.note_opt_outs(suppressions);
         self.ledger.suppress(suppressions);
         let Some(change) = by.filter(|_| !suppressions.is_empty()) else { return };
         let scope = match suppressions {

@@ -71,7 +71,7 @@ async fn complete_suppressions(tx: &mut Tx) -> Result<(), StoreError> {
         let same = known.iter().find(|known| known.merchant == one.merchant);
         if same.is_none_or(|same| strictness(same) < strictness(&one)) {
             lift(tx, one.merchant.as_ref(), &one.address, one.address.reveal()).await?;
-            ledger::suppress(tx, &[one], suppression::UPSERT).await?;
+            ledger::put_suppressions(tx, &[one], suppression::UPSERT).await?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 
 use super::schema::end;
-use super::{Batch, Db, SqlStore, Tx, audit, borrower, contacts, installment, rejects, scan, sources};
+use super::{Batch, Db, SqlStore, Tx, audit, borrower, contacts, installment, rejects, scan, sources, webhooks};
 use crate::domain::{
     Amendment, AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Channel, Installment, InstallmentId, KeyRing,
     MerchantId, SourceName, Suppression,
@@ -235,7 +235,7 @@ pub(super) async fn write_installments(
         .bind(now)
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    webhooks::note_paid(tx, installments).await
 }
 
 pub(super) async fn due_page(
@@ -328,8 +328,18 @@ pub(super) async fn account(
     Ok(Account { settled_at, ..account })
 }
 
-/// Writes suppressions down by [`suppression::UPSERT`] or [`suppression::ADD`].
+/// Writes suppressions down by [`suppression::UPSERT`] or [`suppression::ADD`], and who is opted out by them.
 pub(super) async fn suppress(
+    tx: &mut Tx,
+    suppressions: &[Suppression],
+    statement: &'static str,
+) -> Result<(), StoreError> {
+    webhooks::note_opt_outs(tx, suppressions).await?;
+    put_suppressions(tx, suppressions, statement).await
+}
+
+/// Writes suppressions down that are not new.
+pub(super) async fn put_suppressions(
     tx: &mut Tx,
     suppressions: &[Suppression],
     statement: &'static str,

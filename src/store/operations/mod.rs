@@ -40,9 +40,10 @@ mod suppression_changes;
 mod users;
 mod views;
 mod volumes;
+mod webhooks;
 
 use super::{
     Batch, Connection, Db, SqlStore, Tx, address_key, audit_head, borrower, claim, contact, encryption_guards,
     gateway_list, incarnation, installment, ledger_change, notice, queue, rate, receipt, reject, reminder, report,
-    suppression,
+    suppression, webhook,
 };

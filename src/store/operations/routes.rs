@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{Db, SqlStore, Tx, audit, route_health};
-use crate::domain::{RouteHealth, RouteKey, RouteVersion};
+use super::{Db, SqlStore, Tx, audit, route_health, webhooks};
+use crate::domain::{MerchantId, RouteHealth, RouteKey, RouteVersion};
 use crate::store::audit_entries;
 use crate::store::sql::route::{APPEND, NEWEST, OF_KEY, RouteRow, details};
 use crate::store::sql::value::Moment;
@@ -28,8 +28,9 @@ impl RouteStore for SqlStore {
         Ok(tx.finish(read).await)
     }
 
-    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
+    async fn note_route_health(&self, health: &RouteHealth, merchant: &MerchantId) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
+        webhooks::note_degraded(&mut tx, health, merchant).await?;
         route_health::note(&mut tx, health).await?;
         Ok(tx.commit().await?)
     }

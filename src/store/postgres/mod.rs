@@ -30,6 +30,7 @@ mod servers;
 mod session;
 mod suppression;
 mod turns;
+mod webhook;
 
 use std::fmt;
 use std::sync::Arc;

@@ -77,6 +77,11 @@ macro_rules! functions {
             match channel { $(Channel::$variant => $crate::store::sql::report::last_sent!($key)),+ }
         }
 
+        /// Records who is opted out by an address of a channel; see [`crate::store::sql::webhook::opted_out`].
+        pub(in crate::store) fn opted_out(channel: Channel) -> &'static str {
+            match channel { $(Channel::$variant => $crate::store::sql::webhook::opted_out!($key)),+ }
+        }
+
         #[cfg(test)]
         const WORDS: &[(Channel, &str)] = &[$((Channel::$variant, $word)),+];
     };

@@ -44,3 +44,4 @@ pub(super) mod turn;
 pub(super) mod user;
 pub(super) mod value;
 pub(super) mod volume;
+pub(super) mod webhook;

@@ -22,6 +22,7 @@ mod reminder;
 mod report;
 mod session;
 mod suppression;
+mod webhook;
 
 use std::fmt;
 use std::sync::Arc;

@@ -22,6 +22,7 @@ mod search;
 mod stops;
 mod users;
 mod volumes;
+mod webhooks;
 
 use std::sync::Arc;
 

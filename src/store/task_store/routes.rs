@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::TaskStore;
-use crate::domain::{ActivityCount, BorrowerKey, Click, RouteHealth, RouteKey, RouteVersion, SentCount};
+use crate::domain::{ActivityCount, BorrowerKey, Click, MerchantId, RouteHealth, RouteKey, RouteVersion, SentCount};
 use crate::plan::{AnswerTry, TryDecision};
 use crate::store::{AnswerStore, FunnelStore, RouteStore, StoreError};
 
@@ -62,9 +62,9 @@ impl RouteStore for TaskStore {
         self.run(|store| async move { store.route_versions(key.as_ref()).await }).await
     }
 
-    async fn note_route_health(&self, health: &RouteHealth) -> Result<(), StoreError> {
-        let health = health.clone();
-        self.run(|store| async move { store.note_route_health(&health).await }).await
+    async fn note_route_health(&self, health: &RouteHealth, merchant: &MerchantId) -> Result<(), StoreError> {
+        let (health, merchant) = (health.clone(), merchant.clone());
+        self.run(|store| async move { store.note_route_health(&health, &merchant).await }).await
     }
 
     async fn route_health(&self) -> Result<Vec<RouteHealth>, StoreError> {

@@ -6,10 +6,10 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
-    Action, Address, AddressKey, AuditEntry, AuditOrigin, ContactPreferences, DeviceKey, FieldUpdate, Hold, Intent,
-    Lifter, ManualPreferences, NewReminder, Notice, NoticeChange, NoticeState, Origin, PasswordHash, Phone,
-    RecordCells, RecordKind, RejectedRecord, ReminderKey, Route, RouteKind, RouteVersion, SessionDigest, SoundRecord,
-    StaffRole, Suppression, SuppressionReason, TokenDigest, UserGrant,
+    Action, Address, AddressKey, AuditEntry, AuditOrigin, ContactPreferences, DeviceKey, EndpointKey, FieldUpdate,
+    Hold, Intent, Lifter, ManualPreferences, NewReminder, Notice, NoticeChange, NoticeState, Origin, PasswordHash,
+    Phone, RecordCells, RecordKind, RecordPosition, RejectedRecord, ReminderKey, Route, RouteKind, RouteVersion,
+    SessionDigest, SoundRecord, StaffRole, Suppression, SuppressionReason, TokenDigest, UserGrant,
 };
 use dueherald::pipeline::{AuditNote, Finding, resolve};
 use dueherald::store::{
@@ -79,6 +79,7 @@ pub(super) async fn every_change_by_hand_leaves_its_entry(store: &dyn Store, clo
     of_notices(&*signed, &mut tried).await;
     of_records(store, &*signed, &mut tried).await;
     of_the_installation(store, &*signed, &mut tried, clock).await;
+    of_webhooks(&*signed, &mut tried).await;
     assert_eq!(tried.operations, signed_operations(), "operations that a person signs");
 }
 
@@ -109,6 +110,17 @@ async fn of_stops_and_addresses(signed: &dyn Store, tried: &mut Tried<'_>) {
         signed.lift_suppression(Some(&mall), &address(), Lifter::Asks, &by_hand()).await.expect("asked");
         tried.left("lift_suppression", expected).await;
     }
+}
+
+async fn of_webhooks(signed: &dyn Store, tried: &mut Tried<'_>) {
+    let key = EndpointKey { merchant: merchant("mall"), name: "crm".parse().expect("a name") };
+    for expected in [&[][..], &["webhook_replay"]] {
+        signed.replay_webhook(&key, instant(START), &by_hand()).await.expect("asked");
+        tried.left("replay_webhook", expected).await;
+        signed.add_webhook_endpoint(&key, RecordPosition::default()).await.expect("added");
+    }
+    assert!(signed.enable_webhook(&key, &by_hand()).await.expect("asked"));
+    tried.left("enable_webhook", &["webhook_enable"]).await;
 }
 
 async fn of_reminders(store: &dyn Store, signed: &dyn Store, tried: &mut Tried<'_>, clock: &SimClock) {

@@ -55,6 +55,7 @@ mod upgrade;
 mod users;
 mod volumes;
 mod web_role;
+mod webhooks;
 
 /// One test for each case of each area.
 macro_rules! tests {
@@ -74,6 +75,14 @@ macro_rules! tests {
 macro_rules! every_case_on {
     ($store:ident) => {
         tests! { $store:
+            webhooks {
+                what_happens_to_a_borrower_is_told_in_order,
+                a_payment_before_a_click_or_without_one_is_not_told,
+                an_opt_out_is_told_once_for_each_borrower,
+                a_route_is_told_when_it_turns,
+                progress_is_saved_by_who_read_the_state,
+                a_person_replays_and_enables,
+            }
             import {
                 new_changed_and_same_rows_are_told_apart,
                 a_dry_run_keeps_nothing,

@@ -68,9 +68,9 @@ pub(super) async fn how_a_route_does_is_the_last_word(store: &dyn Store, _: &Sim
     let well = RouteHealth { degraded: false, failures: 0, successes: u32::MAX, ..degraded.clone() };
     assert_eq!(store.route_health().await.expect("read"), []);
     for one in [&degraded, &other] {
-        store.note_route_health(one).await.expect("written");
+        store.note_route_health(one, &merchant("mall")).await.expect("written");
     }
     assert_eq!(store.route_health().await.expect("read"), [other.clone(), degraded]);
-    store.note_route_health(&well).await.expect("written");
+    store.note_route_health(&well, &merchant("mall")).await.expect("written");
     assert_eq!(store.route_health().await.expect("read"), [other, well]);
 }

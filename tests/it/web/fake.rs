@@ -199,7 +199,7 @@ impl RouteStore for FakeStore {
         Ok(Vec::new())
     }
 
-    async fn note_route_health(&self, _: &RouteHealth) -> Result<(), StoreError> {
+    async fn note_route_health(&self, _: &RouteHealth, _: &MerchantId) -> Result<(), StoreError> {
         unreachable!("no page probes")
     }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dueherald::domain::{
     Address, AddressKey, Amendment, AmendmentResult, Beat, BorrowerKey, Channel, Click, ContactPreferences,
-    DisarmReason, FieldUpdate, GatewayName, GatewayState, HandoverRecord, HoldCause, HoldReason, InstallmentStatus,
-    Intent, LedgerRow, Lifter, ManualPreferences, Marks, MerchantId, Next, Notice, NoticeChange, NoticeName,
-    NoticeState, OidcSubject, Outcome, Phone, PhoneTail, Receipt, Recipient, RejectedRecord, ReminderId, ReportedState,
-    Route, RouteHealth, RouteKind, RouteVersion, Settlement, SoundRecord, SourceState, SuppressionReason, WorkItem,
+    DisarmReason, EndpointKey, FieldUpdate, GatewayName, GatewayState, HandoverRecord, HoldCause, HoldReason,
+    InstallmentStatus, Intent, LedgerRow, Lifter, ManualPreferences, Marks, MerchantId, Next, Notice, NoticeChange,
+    NoticeName, NoticeState, OidcSubject, Outcome, Phone, PhoneTail, Receipt, Recipient, RecordPosition,
+    RejectedRecord, ReminderId, ReportedState, Route, RouteHealth, RouteKind, RouteVersion, Settlement, SoundRecord,
+    SourceState, SuppressionReason, WorkItem,
 };
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
@@ -251,7 +252,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
         successes: 0,
         last_fault: None,
         probed_at: start(),
-    }),
+    }, &merchant("mall")),
     route_health: |store, m| store.route_health(),
     add_click: |store, m| store.add_click(&Click { at: start(), reminder: m.id, route: "web".parse().expect("a key") }),
     clicks: |store, m| store.clicks(start()),
@@ -379,4 +380,19 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     }),
     end_request: |store, m| store.end_request(&m.claim, &RequestEnd::Answer(KeptAnswer { status: 200, body: "{}".into() })),
     release_request: |store, m| store.release_request(&m.claim),
+    record_ends: |store, m| store.record_ends(),
+    record_page: |store, m| store.record_page(&[merchant("mall")], RecordPosition::default(), RecordPosition([9; 4])),
+    records_of: |store, m| store.records_of(
+        &merchant("mall"), Some(&m.borrower().id), RecordPosition::default(), RecordPosition([9; 4]),
+    ),
+    webhook_endpoints: |store, m| store.webhook_endpoints(),
+    add_webhook_endpoint: |store, m| store.add_webhook_endpoint(&endpoint(&m.name), RecordPosition::default()),
+    webhook_waiting: |store, m| store.webhook_waiting(&endpoint(&m.name)),
+    save_webhook_progress: |store, m| store.save_webhook_progress(&crate::store::webhooks::progress(&endpoint(&m.name))),
+    replay_webhook: |store, m| store.replay_webhook(&endpoint(&m.name), start(), &by_hand()),
+    enable_webhook: |store, m| store.enable_webhook(&endpoint(&m.name), &by_hand()),
 };
+
+fn endpoint(name: &str) -> EndpointKey {
+    EndpointKey { merchant: merchant("mall"), name: name.parse().expect("a name") }
+}
