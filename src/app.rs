@@ -3,6 +3,7 @@
 mod gateways;
 mod state_dir;
 mod template_folder;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,6 +28,7 @@ use crate::plan::{GatewayLists, Horizon, Policy};
 use crate::probe::{HttpsProbe, ProbeError, RouteProbe};
 use crate::render::{LinkKeys, LinkKeysError, RenderError, Renderer};
 use crate::store::{PostgresStore, RehomeScope, SqliteStore, Store, StoreError, TaskStore, WriteMode};
+use crate::webhook::WebhookClientError;
 
 pub use gateways::gateways;
 pub use template_folder::read_templates;
@@ -51,6 +53,9 @@ pub enum AppError {
         /// Why.
         error: io::Error,
     },
+    /// No client can be made for a webhook endpoint.
+    #[error(transparent)]
+    Webhook(#[from] WebhookClientError),
     /// Routes cannot be probed from here.
     #[error(transparent)]
     Probe(#[from] ProbeError),

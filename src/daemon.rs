@@ -191,7 +191,7 @@ async fn start(
         servers::serve_console(app, shares, supervisor)?;
     }
     if roles.contains(&Role::Dispatch) {
-        start_dispatch(app, health, supervisor).await;
+        start_dispatch(app, health, supervisor).await?;
         start_probes(app, health, supervisor)?;
     } else {
         let (app, health) = (Arc::clone(app), health.clone());
@@ -211,7 +211,7 @@ async fn start(
     Ok(())
 }
 
-async fn start_dispatch(app: &Arc<App>, health: &Health, supervisor: &Supervisor) {
+async fn start_dispatch(app: &Arc<App>, health: &Health, supervisor: &Supervisor) -> Result<(), DaemonError> {
     // Before the lanes, which would wait for it.
     guard::look(app, health).await;
     let (guarded, health) = (Arc::clone(app), health.clone());
@@ -241,10 +241,15 @@ async fn start_dispatch(app: &Arc<App>, health: &Health, supervisor: &Supervisor
     supervisor.worker("stops", by(app, upkeep::log_stops));
     supervisor.worker("notices", by(app, upkeep::go_on_with_notices));
     supervisor.worker("audit", by(app, upkeep::sign_audit_log));
+    if let Some(webhooks) = app.webhooks()? {
+        let webhooks = Arc::new(webhooks);
+        supervisor.worker("webhooks", move |stop| Arc::clone(&webhooks).run(stop));
+    }
     supervisor.worker("stranded", by(app, upkeep::rescue_stranded));
     if app.ring.is_some() {
         supervisor.worker("encryption", by(app, upkeep::renew_encryption));
     }
+    Ok(())
 }
 
 fn start_probes(app: &Arc<App>, health: &Health, supervisor: &Supervisor) -> Result<(), DaemonError> {

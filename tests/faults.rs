@@ -47,5 +47,7 @@ mod server;
 mod sink;
 #[path = "faults/stops.rs"]
 mod stops;
+#[path = "faults/webhooks.rs"]
+mod webhooks;
 #[path = "faults/zombies.rs"]
 mod zombies;

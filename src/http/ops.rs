@@ -23,7 +23,8 @@ use crate::pipeline::Freshness;
 pub use crate::pipeline::figures::{
     BREAKER_OPEN, CALLBACKS_REFUSED, CONNECTIONS_CLOSED, DISARMED, KEPT_REPORTS, MISSED, OFFLINE, OUTCOMES, PLANNED,
     PULL_FAILURES, PULLED, REPLIES, REPORTS, REQUESTS_REFUSED, ROUTE_DEGRADED, ROUTE_PROBES, ROUTE_SHARE_FELL,
-    SEND_SECONDS, SKIPPED, TASK_RESTARTS, UNREADABLE_SENDERS,
+    SEND_SECONDS, SKIPPED, TASK_RESTARTS, UNREADABLE_SENDERS, WEBHOOK_DELIVERIES, WEBHOOK_DISABLED,
+    WEBHOOK_LAG_SECONDS,
 };
 use crate::store::{QueueCounts, RejectCounts, Store};
 
@@ -231,6 +232,13 @@ fn describe() {
     );
     describe_counter!(REQUESTS_REFUSED, "Requests of visitors that were refused, by reason");
     describe_counter!(PULLED, "Rows that pulls took from sources, by result");
+    describe_counter!(WEBHOOK_DELIVERIES, "Deliveries of events to webhook endpoints, by result");
+    describe_gauge!(
+        WEBHOOK_LAG_SECONDS,
+        Unit::Seconds,
+        "How long the oldest event has waited that a webhook endpoint was not told"
+    );
+    describe_gauge!(WEBHOOK_DISABLED, "1 while a webhook endpoint is not called, because it answered 410; else 0");
     describe_counter!(
         TASK_RESTARTS,
         "Restarts of tasks that panicked or ended by themselves, by task; more than 0 is a fault"

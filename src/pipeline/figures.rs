@@ -39,6 +39,12 @@ pub const REPLIES: &str = "dueherald_replies_total";
 pub const UNREADABLE_SENDERS: &str = "dueherald_reply_senders_unreadable_total";
 /// Callbacks that were not taken over. Labels `gateway`, `reason`: unsigned, unreadable, too_large, store.
 pub const CALLBACKS_REFUSED: &str = "dueherald_callbacks_refused_total";
+/// Deliveries of events to webhook endpoints. Labels `merchant`, `endpoint`, `result`: delivered, failed, gone.
+pub const WEBHOOK_DELIVERIES: &str = "dueherald_webhook_deliveries_total";
+/// How long the oldest event has waited that a webhook endpoint was not told. Labels `merchant`, `endpoint`.
+pub const WEBHOOK_LAG_SECONDS: &str = "dueherald_webhook_lag_seconds";
+/// 1 while a webhook endpoint is called no more because it answered 410, else 0. Labels `merchant`, `endpoint`.
+pub const WEBHOOK_DISABLED: &str = "dueherald_webhook_disabled";
 /// Restarts of tasks of the daemon that panicked or ended by themselves. Label `task`.
 pub const TASK_RESTARTS: &str = "dueherald_task_restarts_total";
 /// Connections of visitors that the daemon closed. Label `reason`: full (all were taken), client (that client had too

@@ -48,6 +48,7 @@ mod tally;
 mod template_failures;
 mod unpaid;
 mod volume_watch;
+mod webhooks;
 
 pub use activity::{Activity, ActivityCache, GatewayActivity, HourActivity, MessageCost};
 pub use audit::{AuditVerdict, keep_checkpoint, verify_audit};
@@ -96,3 +97,4 @@ pub use scan::{ScanOrder, ScanReport, ScanScope, plan_start, scan};
 pub use sent_message::{MessageContent, MessageParts, MessageView, shown_message, shown_messages, whole_messages};
 pub use tally::Tally;
 pub use template_failures::TemplateFailures;
+pub use webhooks::Webhooks;

@@ -128,6 +128,11 @@ impl Bench {
         self.store = Arc::new(SqliteStore::open(&url, Arc::new(SystemClock)).await.expect("the file can be opened"));
     }
 
+    /// The planned reminders.
+    pub(crate) fn ids(&self) -> &[ReminderId] {
+        &self.ids
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.join("dueherald.toml")
     }
