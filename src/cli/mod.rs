@@ -40,6 +40,7 @@ pub mod table;
 pub mod template;
 mod token;
 mod user;
+mod webhooks;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -124,6 +125,8 @@ enum Command {
     Gateway(gateway::GatewayArgs),
     /// Make tokens for the API, list them, and revoke them
     Token(token::TokenArgs),
+    /// Look at webhook endpoints, and tell them events once more
+    Webhooks(webhooks::WebhooksArgs),
     /// Manage the people who may log in to the console
     User(user::UserArgs),
     /// Look at the audit log: who did what to whom; verify it, and write it into a file
@@ -267,7 +270,8 @@ impl Command {
             | Self::Rejects(_)
             | Self::Replies(_)
             | Self::Token(_)
-            | Self::User(_) => true,
+            | Self::User(_)
+            | Self::Webhooks(_) => true,
             // The kill switch above all.
             Self::Suppress(args) => !args.needs_links(),
             Self::Import(args) => args.source.is_none(),
@@ -380,6 +384,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         | Command::Template { .. }
         | Command::Token(_)
         | Command::User(_)
+        | Command::Webhooks(_)
         | Command::Completions { .. } => Ok(Exit::Done),
     }
 }

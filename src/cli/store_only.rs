@@ -8,6 +8,7 @@ use super::borrower::BorrowerSearchPlace;
 use super::secret_input::Stdin;
 use super::{
     CliError, Command, Exit, blame_schema, check, database, import, origin, rejects, replies, suppress, token, user,
+    webhooks,
 };
 use crate::app::{self, Time};
 use crate::clock::{Clock, SystemClock};
@@ -78,6 +79,7 @@ async fn on_store(
         }
         Command::Token(args) => token::run(args, store, merchants, &SystemClock, out).await,
         Command::User(args) => user::run(args, store, merchants, &SystemClock, &mut Stdin, out).await,
+        Command::Webhooks(args) => webhooks::run(args, store, &SystemClock, out).await,
         // No other command is handed here.
         _ => Ok(Exit::Done),
     }

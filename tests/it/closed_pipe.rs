@@ -15,7 +15,7 @@ use crate::commands::{Desk, today};
 use crate::noon::where_it_is_noon;
 
 /// Every command, in an order in which each has something to do, with its exit code. `AT` is a time today.
-const COMMANDS: [(&str, i32); 75] = [
+const COMMANDS: [(&str, i32); 76] = [
     ("demo --once", 0),
     ("init again", 0),
     ("migrate", 0),
@@ -80,6 +80,7 @@ const COMMANDS: [(&str, i32); 75] = [
     ("user change wang --role supervisor", 0),
     ("user disable wang", 0),
     ("user enable wang", 0),
+    ("webhooks list", 0),
     ("audit list", 0),
     ("audit list --reveal --by wang --reason trial", 0),
     ("audit verify", 0),
@@ -95,8 +96,16 @@ const COMMANDS: [(&str, i32); 75] = [
 
 /// The commands that the list leaves out: the daemon, which prints nothing, and commands that need an answer or a
 /// second person, and print one line.
-const LEFT_OUT: [&str; 6] =
-    ["run", "replies read", "notice approve", "reminders approve", "database arm", "user passwd"];
+const LEFT_OUT: [&str; 8] = [
+    "run",
+    "replies read",
+    "notice approve",
+    "reminders approve",
+    "database arm",
+    "user passwd",
+    "webhooks replay",
+    "webhooks enable",
+];
 
 fn help(path: &[&str]) -> String {
     let help = Command::new(cargo_bin!("dueherald")).args(path).arg("--help").output().expect("it starts");
