@@ -30,3 +30,5 @@ mod process;
 #[expect(dead_code, reason = "the integration tests vouch for others too")]
 #[path = "it/sinks/tls.rs"]
 mod tls;
+#[path = "peers/webhooks/mod.rs"]
+mod webhooks;

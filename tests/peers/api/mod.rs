@@ -65,16 +65,24 @@ pub(crate) fn installed(name: &str, packages: &[&str], command: impl Fn(&Path) -
 }
 
 fn python() -> PathBuf {
-    installed("python", &PYTHON, |folder| {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]);
-        pip.args(["--upgrade", "--target"]).arg(folder);
-        pip
-    })
+    installed("python", &PYTHON, pip)
+}
+
+pub(crate) fn pip(folder: &Path) -> Command {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]);
+    pip.args(["--upgrade", "--target"]).arg(folder);
+    pip
+}
+
+pub(crate) fn npm(folder: &Path) -> Command {
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(folder);
+    npm
 }
 
 /// The output of a program, which must succeed.
-fn told(command: &mut Command) -> String {
+pub(crate) fn told(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{command:?}:\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
@@ -120,11 +128,7 @@ async fn a_python_client_is_generated_and_makes_a_call() {
 async fn a_typescript_client_is_generated_and_makes_a_call() {
     let served = served();
     let document = served.document().await;
-    let node = installed("node", &NODE, |folder| {
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(folder);
-        npm
-    });
+    let node = installed("node", &NODE, npm);
     let bin = node.join("node_modules/.bin");
     fs::copy(source("call.ts"), node.join("call.ts")).expect("it can be copied");
     fs::write(node.join("package.json"), "{\"type\":\"module\"}").expect("it can be written");
