@@ -79,7 +79,7 @@ async fn on_store(
         }
         Command::Token(args) => token::run(args, store, merchants, &SystemClock, out).await,
         Command::User(args) => user::run(args, store, merchants, &SystemClock, &mut Stdin, out).await,
-        Command::Webhooks(args) => webhooks::run(args, store, &SystemClock, out).await,
+        Command::Webhooks(args) => webhooks::run(args, store, merchants, &SystemClock, out).await,
         // No other command is handed here.
         _ => Ok(Exit::Done),
     }

@@ -1,5 +1,6 @@
 //! `dueherald webhooks list|replay|enable`: the endpoints of the lender's systems that are told what happens.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use chrono::{DateTime, Utc};
@@ -7,10 +8,10 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::reminders::moment;
-use super::table::{self, Format, Row};
+use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::clock::Clock;
-use crate::domain::{EndpointKey, EndpointName, EndpointState, MerchantId, WaitingBorrower};
+use crate::domain::{EndpointKey, EndpointName, EndpointState, Merchant, MerchantId, WaitingBorrower};
 use crate::pipeline::AuditNote;
 use crate::store::Store;
 
@@ -25,9 +26,8 @@ pub(super) struct WebhooksArgs {
 enum WebhooksCommand {
     /// List the endpoints that were ever told something, and how they are doing
     List {
-        /// Print a table or JSON
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[command(flatten)]
+        format: ListFormat,
     },
     /// Tell an endpoint everything since a time once more, under the same ids
     Replay {
@@ -65,6 +65,7 @@ struct Order {
 pub(super) async fn run(
     args: WebhooksArgs,
     store: &dyn Store,
+    merchants: &BTreeMap<MerchantId, Merchant>,
     clock: &dyn Clock,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
@@ -76,7 +77,7 @@ pub(super) async fn run(
                 let waiting = store.webhook_waiting(&state.key).await?;
                 rows.push(EndpointRow::of(state, &waiting));
             }
-            table::print(out, format, &rows)?;
+            table::print(out, format, &format.times(merchants), &rows)?;
         }
         WebhooksCommand::Replay { order, from } => {
             let (key, by) = (order.key(), order.signed()?.at(now));
@@ -152,14 +153,16 @@ impl EndpointRow {
 impl Row for EndpointRow {
     const TITLES: &'static [&'static str] =
         &["MERCHANT", "ENDPOINT", "STATE", "SINCE", "NEXT CALL", "LAST FAULT", "WAITING"];
+    const WIDE_ONLY: &'static [&'static str] = &["WAITING"];
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, times: &LocalTimes) -> Vec<String> {
+        let merchant = Some(self.merchant.as_str());
         vec![
             self.merchant.to_string(),
             self.endpoint.to_string(),
             self.state.to_owned(),
-            self.since.or(self.waiting_since).map(moment).unwrap_or_default(),
-            self.next_call.map(moment).unwrap_or_default(),
+            times.maybe(merchant, self.since.or(self.waiting_since)),
+            times.maybe(merchant, self.next_call),
             self.last_fault.clone().unwrap_or_default(),
             self.waiting_borrowers.to_string(),
         ]
@@ -168,6 +171,7 @@ impl Row for EndpointRow {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use chrono::{DateTime, Utc};
@@ -188,7 +192,7 @@ mod tests {
         let parsed = WebhooksText::try_parse_from(std::iter::once("webhooks").chain(line.split(' ')));
         let args = parsed.map_err(|error| error.to_string())?.args;
         let mut out = Vec::new();
-        run(args, store, clock, &mut out).await.map_err(|error| error.to_string())?;
+        run(args, store, &BTreeMap::new(), clock, &mut out).await.map_err(|error| error.to_string())?;
         Ok(String::from_utf8(out).expect("it is text"))
     }
 
