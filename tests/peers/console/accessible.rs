@@ -8,7 +8,7 @@ use dueherald::http::console::pages;
 use super::{BORROWER, Clerk, DESK, Desk, PASSWORD, PHONE};
 use crate::api::installed;
 
-/// What axe-core finds, in one line each.
+/// Runs axe-core; each finding is one line.
 const RUN: &str = "axe.run(document, { iframes: false, resultTypes: ['violations'] }).then(found => found.violations
     .flatMap(one => one.nodes.map(node => `${one.id}: ${node.html} ${node.failureSummary}`)))";
 
@@ -21,7 +21,7 @@ fn axe() -> String {
     fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).expect("npm brought it")
 }
 
-/// The paths of all pages that are looked at, with a name each.
+/// The paths of all pages that axe-core checks, with a name each.
 fn paths(desk: &Desk) -> Vec<String> {
     let (reminder, today) = (desk.reminder(), desk.daemon.today());
     // These are shown in frames: the page of a borrower and the HTML of an e-mail, in which no script runs.
@@ -79,7 +79,7 @@ async fn axe_finds_nothing_on_any_page_in_any_language() {
             clerk.open(&path);
             clerk.judge(&axe, &format!("{language} {path}"), &mut findings);
         }
-        // What is there only after a click: the lists behind summaries, results, a hold, a refusal.
+        // Some parts are there only after a click: the lists behind summaries, results, a hold, a refusal.
         clerk.open(BORROWER);
         clerk.unfold();
         clerk.judge(&axe, &format!("{language} opened details"), &mut findings);

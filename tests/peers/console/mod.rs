@@ -102,7 +102,7 @@ impl Desk {
         let args: Vec<_> = args.into_iter().chain(options.split(' ')).collect();
         let mut command = self.daemon.command(&args);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
-        // Who logs in at a provider is asked for nothing, and may be gone by now.
+        // A person of a provider needs no password: the command asks for none, and may have ended by now.
         let _ = child.stdin.take().expect("it is piped").write_all(format!("{PASSWORD}\n").as_bytes());
         assert!(child.wait().expect("it is ours").success(), "{name} is added");
     }
