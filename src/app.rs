@@ -1,5 +1,6 @@
 //! Level 5: the one place that puts concrete ends together.
 
+mod forecast;
 mod gateways;
 mod state_dir;
 mod template_folder;

@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::suppress::StopScope;
 use super::{CliError, Exit};
 use crate::app::App;
 use crate::pipeline::{self, GuardHold, Tally};
@@ -89,7 +88,7 @@ async fn keep_looking(app: &App) {
 /// Says what somebody has stopped, so that nobody wonders why nothing leaves.
 async fn print_stops(app: &App, out: &mut dyn Write) -> Result<(), CliError> {
     for stop in app.store.stops().await? {
-        writeln!(out, "stopped: {}, by {}: {}", StopScope::of(&stop), stop.actor, stop.reason)?;
+        writeln!(out, "stopped: {}, by {}: {}", stop.scope(), stop.actor, stop.reason)?;
     }
     for merchant in app.policy.merchants.values().filter(|merchant| merchant.stopped) {
         writeln!(out, "stopped in the config: {}; its reminders are skipped", merchant.id)?;

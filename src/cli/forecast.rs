@@ -4,22 +4,17 @@ mod chart;
 mod comparison;
 mod show;
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Days, NaiveTime, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 use clap::Args;
 
-use super::suppress::StopScope;
 use super::table::Format;
 use super::{CliError, Exit};
 use crate::app::{self, App};
 use crate::config::Config;
-use crate::domain::{Channel, GatewayName};
-use crate::pipeline::{self, ForecastGateway, ForecastSpan, Outlook, ScanScope};
-use crate::plan::to_utc;
+use crate::pipeline::{self, ForecastView, Outlook};
 
 /// Simulate the coming days.
 #[derive(Debug, Args)]
@@ -46,7 +41,8 @@ const NAMED: usize = 20;
 
 /// Runs it.
 pub(super) async fn run(args: &ForecastArgs, app: &App, out: &mut (dyn Write + Send)) -> Result<Exit, CliError> {
-    let span = span(args, app).await?;
+    let span = app.forecast_span(args.at.unwrap_or_else(|| app.clock.now()), args.days).await?;
+    let span = span.ok_or_else(|| CliError::Use("--at is too far away; name a day of this century".into()))?;
     if let Some(file) = &args.compare {
         let other = Config::load_file(file)?;
         // As `check` has it: what names templates that are not there is no sound config.
@@ -59,12 +55,13 @@ pub(super) async fn run(args: &ForecastArgs, app: &App, out: &mut (dyn Write + S
         }
         return Ok(Exit::Done);
     }
-    let outlets = outlets(app);
-    let of = Outlook { store: &*app.store, policy: &app.policy, composer: &app.composer, outlets: &outlets };
+    let outlets = app.forecast_gateways(None);
+    let (store, policy, composer) = (&*app.store, &app.policy, &app.composer);
+    let of = Outlook { store, policy, composer, outlets: &outlets, merchants: None };
     let forecast = pipeline::forecast(of, span).await?;
-    let notes = notes(app).await?;
+    let notes = pipeline::forecast_notes(store, policy, None).await?;
     match args.format {
-        Format::Json => show::json(&forecast, &outlets, &notes, out)?,
+        Format::Json => show::json(&ForecastView::of(&forecast, &outlets, notes), out)?,
         Format::Table => show::tables(&forecast, &outlets, &notes, out)?,
     }
     if let Some(file) = &args.svg {
@@ -72,64 +69,4 @@ pub(super) async fn run(args: &ForecastArgs, app: &App, out: &mut (dyn Write + S
         std::fs::write(file, chart::svg(&forecast)).map_err(failed)?;
     }
     Ok(Exit::Done)
-}
-
-/// From now to the end of the last day, in the time zone of `[schedule]`.
-async fn span(args: &ForecastArgs, app: &App) -> Result<ForecastSpan, CliError> {
-    let zone: Tz = app.config.scans.schedule.zone();
-    let from = args.at.unwrap_or_else(|| app.clock.now());
-    let end = from.with_timezone(&zone).date_naive().checked_add_days(Days::new(u64::from(args.days)));
-    let end = end.ok_or_else(|| CliError::Use("--at is too far away; name a day of this century".into()))?;
-    let start = pipeline::plan_start(&*app.store, &app.scan_order(from, ScanScope::Aside)).await?;
-    Ok(ForecastSpan { from, until: to_utc(zone, end.and_time(NaiveTime::MIN)), zone, start })
-}
-
-/// The first gateway of each list.
-fn outlets(app: &App) -> BTreeMap<GatewayName, ForecastGateway> {
-    let lists = &app.policy.gateways;
-    let outlet = |(channel, name): (Channel, &GatewayName)| {
-        let gateway = app.gateways.get(name)?;
-        let name = gateway.name().clone();
-        let (rate, price) = (app.config.rates.get(&name).copied(), app.config.prices.get(&name).copied());
-        let registered = gateway.registered().cloned();
-        let link_mode = gateway.link_mode();
-        Some((name.clone(), ForecastGateway { gateway: name, channel, link_mode, registered, rate, price }))
-    };
-    let firsts = |channel| lists.lists(channel).filter_map(move |list| Some((channel, list.gateways.first()?)));
-    lists.channels().flat_map(firsts).filter_map(outlet).collect()
-}
-
-/// Notes without which the figures would be misread.
-async fn notes(app: &App) -> Result<Vec<String>, CliError> {
-    let mut notes = vec![
-        "an upper bound: payments to come are not known, and resends, fallbacks and failing gateways are left out"
-            .to_owned(),
-    ];
-    if app.policy.recent_contacts().is_some() {
-        notes.push(
-            "caps and digests reckon with what the rules would have sent in the days before, not with the outbox"
-                .to_owned(),
-        );
-    }
-    if app.policy.caps.as_ref().is_some_and(|caps| caps.across_merchants) {
-        notes.push(
-            "caps are counted per borrower of one merchant here; across merchants still fewer are sent".to_owned(),
-        );
-    }
-    let waiting: u64 = app.store.queue_counts().await?.iter().map(|counts| counts.due).sum();
-    if waiting > 0 {
-        notes.push(format!("{waiting} are due now and wait in the outbox; they are not counted"));
-    }
-    let held = app.store.reject_counts().await?.faulty;
-    if held > 0 {
-        let records = if held == 1 { "record holds" } else { "records hold" };
-        notes.push(format!(
-            "{held} rejected {records} the reminders of an instalment each; counted as if they were released \
-             (dueherald rejects list)"
-        ));
-    }
-    for stop in app.store.stops().await? {
-        notes.push(format!("stopped: {}, by {}; counted as if it were lifted", StopScope::of(&stop), stop.actor));
-    }
-    Ok(notes)
 }

@@ -12,7 +12,6 @@ use serde::Serialize;
 
 use super::borrower::{BorrowerNames, BorrowerSearchPlace};
 use super::merchant::refuse_typo;
-use super::suppress::StopScope;
 use super::table::{self, ListFormat, LocalTimes, Row};
 use super::{CliError, Exit};
 use crate::app::App;
@@ -209,7 +208,7 @@ impl ReminderRow {
 fn stop_in_words(detail: &str, channel: Channel, stops: &[Stop]) -> Option<String> {
     let cause: HoldCause = detail.parse().ok()?;
     let covers = |stop: &&Stop| cause.reason == HoldReason::Stopped && stop.covers(&cause.subject, channel);
-    stops.iter().find(covers).map(|stop| format!("stopped: {}", StopScope::of(stop)))
+    stops.iter().find(covers).map(|stop| format!("stopped: {}", stop.scope()))
 }
 
 impl Row for ReminderRow {

@@ -99,7 +99,7 @@ fn signed(actor: &str, reason: &str, now: DateTime<Utc>) -> Result<ManualChange,
 }
 
 /// The scope of a stop.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Args)]
 #[command(group(ArgGroup::new("scope").required(true).multiple(true).args(["merchant", "channel", "all"])))]
 pub(super) struct StopScope {
     /// Of this merchant only
@@ -113,25 +113,9 @@ pub(super) struct StopScope {
     all: bool,
 }
 
-impl StopScope {
-    pub(super) fn of(stop: &Stop) -> Self {
-        Self::new(stop.merchant.clone(), stop.channel)
-    }
-
-    fn new(merchant: Option<MerchantId>, channel: Option<Channel>) -> Self {
-        let all = merchant.is_none() && channel.is_none();
-        Self { merchant, channel, all }
-    }
-}
-
 impl fmt::Display for StopScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.merchant, self.channel) {
-            (None, None) => f.write_str("everything"),
-            (Some(merchant), None) => write!(f, "everything of {merchant}"),
-            (None, Some(channel)) => write!(f, "everything on {channel}"),
-            (Some(merchant), Some(channel)) => write!(f, "everything of {merchant} on {channel}"),
-        }
+        f.write_str(&Stop::scope_of(self.merchant.as_ref(), self.channel))
     }
 }
 
@@ -200,7 +184,7 @@ async fn lift(args: &LiftArgs, store: &dyn Store, now: DateTime<Utc>, out: &mut 
     }
     writeln!(out, "the stop of {scope} is lifted; what waited goes out within ten minutes")?;
     for other in store.stops().await? {
-        writeln!(out, "still stopped: {}", StopScope::of(&other))?;
+        writeln!(out, "still stopped: {}", other.scope())?;
     }
     Ok(())
 }

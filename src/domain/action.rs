@@ -102,5 +102,7 @@ impl Action {
         Self::ReadRoutes,
         Self::ReadNotices,
         Self::ApproveNotices,
+        Self::ReadForecast,
+        Self::ReadFigures,
     ];
 }

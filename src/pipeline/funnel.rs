@@ -27,6 +27,16 @@ pub struct FunnelLine {
     pub funnel: Funnel,
 }
 
+/// The age of the newest message of a [`funnel_day`]: most who pay have paid by then.
+const FUNNEL_AGE: TimeDelta = TimeDelta::days(3);
+
+/// The day of a funnel for people: messages of a longer span are too many to be counted while somebody waits.
+#[must_use]
+pub fn funnel_day(now: DateTime<Utc>) -> Range<DateTime<Utc>> {
+    let end = now - FUNNEL_AGE;
+    end - TimeDelta::days(1)..end
+}
+
 /// The funnel of messages sent in a span, by route, step and channel in that order.
 ///
 /// # Errors

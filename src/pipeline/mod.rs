@@ -65,12 +65,12 @@ pub use explain::{
 };
 pub use find::{FindRequest, FoundBorrower, FoundBorrowers, MatchKind, find};
 pub use forecast::{
-    Busy, Comparison, Costs, Forecast, ForecastGateway, ForecastSpan, GatewayBacklog, HourKey, Outlook, Peaks,
-    ReminderDifference, StepDifference, Volume, compare, forecast,
+    Busy, Comparison, Costs, Forecast, ForecastGateway, ForecastSpan, ForecastView, GatewayBacklog, HourKey, Outlook,
+    Peaks, ReminderDifference, StepDifference, Volume, compare, forecast, forecast_notes, plain,
 };
 pub use forms::MessageForms;
 pub use freshness::{Freshness, StaleSource};
-pub use funnel::{FunnelLine, FunnelWatch, funnel};
+pub use funnel::{FunnelLine, FunnelWatch, funnel, funnel_day};
 pub use gate::{LinkGate, LinkGates};
 pub use gateway_handle::GatewayHandle;
 pub use gateway_health::GatewayHealth;

@@ -208,6 +208,23 @@ pub struct Stop {
 }
 
 impl Stop {
+    /// Its scope, in words.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        Self::scope_of(self.merchant.as_ref(), self.channel)
+    }
+
+    /// The scope of a stop of that merchant and channel, in words.
+    #[must_use]
+    pub fn scope_of(merchant: Option<&MerchantId>, channel: Option<Channel>) -> String {
+        match (merchant, channel) {
+            (None, None) => "everything".to_owned(),
+            (Some(merchant), None) => format!("everything of {merchant}"),
+            (None, Some(channel)) => format!("everything on {channel}"),
+            (Some(merchant), Some(channel)) => format!("everything of {merchant} on {channel}"),
+        }
+    }
+
     /// The actor, reason and time of this stop, as a manual change.
     #[must_use]
     pub fn change(&self) -> ManualChange {

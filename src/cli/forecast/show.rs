@@ -6,11 +6,10 @@ use std::io::{self, Write};
 use chrono::{DateTime, NaiveDate, Utc};
 use comfy_table::{CellAlignment, Table};
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
 
 use super::super::table::table;
-use crate::domain::{Channel, Currency, GatewayName};
-use crate::pipeline::{Busy, Costs, Forecast, ForecastGateway, GatewayBacklog, Peaks};
+use crate::domain::{Channel, GatewayName};
+use crate::pipeline::{Busy, Costs, Forecast, ForecastGateway, ForecastView, GatewayBacklog, Peaks, plain};
 
 type ForecastGateways = BTreeMap<GatewayName, ForecastGateway>;
 
@@ -142,77 +141,9 @@ fn print_pace(forecast: &Forecast, outlet: &ForecastGateway, peaks: &Peaks, out:
 }
 
 /// Prints it for programs.
-pub(super) fn json(
-    forecast: &Forecast,
-    outlets: &ForecastGateways,
-    notes: &[String],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let hours = forecast.hours.iter().map(|((date, hour, channel, gateway), volume)| {
-        json!({
-            "date": date, "hour": hour, "channel": channel,
-            "gateway": gateway.as_ref().map(GatewayName::as_str),
-            "messages": volume.messages, "segments": volume.segments,
-        })
-    });
-    let gateways = in_order(outlets).into_iter().map(|outlet| gateway_json(forecast, outlet));
-    let whole = json!({
-        "from": forecast.span.from,
-        "until": forecast.span.until,
-        "time_zone": forecast.span.zone.name(),
-        "total": sums_json(forecast, outlets, None),
-        "days": forecast.days().map(|day| {
-            let mut sums = sums_json(forecast, outlets, Some(day));
-            sums["date"] = json!(day);
-            sums["weekday"] = json!(day.format("%a").to_string());
-            sums
-        }).collect::<Vec<_>>(),
-        "hours": hours.collect::<Vec<_>>(),
-        "gateways": gateways.collect::<Vec<_>>(),
-        "notes": notes,
-    });
-    serde_json::to_writer_pretty(&mut *out, &whole)?;
+pub(super) fn json(forecast: &ForecastView, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, forecast)?;
     writeln!(out)
-}
-
-fn sums_json(forecast: &Forecast, outlets: &ForecastGateways, day: Option<NaiveDate>) -> Value {
-    let sms = forecast.volume(day, Channel::Sms);
-    let costs = forecast.costs(day, outlets).into_iter().map(|(code, cost)| (code, plain(cost, code)));
-    let skipped = forecast.skips(day).into_iter().map(|(reason, count)| (reason.as_str(), count));
-    let mut sums = json!({
-        "segments": sms.segments,
-        "cost": costs.collect::<BTreeMap<_, _>>(),
-        "skipped": skipped.collect::<BTreeMap<_, _>>(),
-    });
-    for channel in Channel::ALL {
-        sums[channel.as_str()] = forecast.volume(day, *channel).messages.into();
-    }
-    sums
-}
-
-fn gateway_json(forecast: &Forecast, outlet: &ForecastGateway) -> Value {
-    let volume = forecast.volume_through(None, &outlet.gateway);
-    let busy = |busy: Busy| json!({ "from": busy.from, "messages": busy.messages });
-    let peaks = forecast.peaks(outlet);
-    json!({
-        "gateway": outlet.gateway.as_str(),
-        "channel": outlet.channel,
-        "messages": volume.messages,
-        "segments": volume.segments,
-        "cost": outlet.price.map(|price| {
-            let code = price.currency.code();
-            json!({ "amount": plain(price.of(volume.messages, volume.segments), code), "currency": code })
-        }),
-        "rate": outlet.rate.map(|rate| {
-            json!({ "per_second": rate.per_second, "burst": rate.burst, "per_day": rate.per_day.map(|quota| quota.most) })
-        }),
-        "busiest": peaks.map(|peaks| {
-            json!({ "hour": busy(peaks.hour), "minute": busy(peaks.minute), "second": busy(peaks.second) })
-        }),
-        "longest_wait": peaks.and_then(|peaks| peaks.queue).map(|jam| {
-            json!({ "due": jam.due, "leaves": jam.leaves, "too_late": jam.too_late })
-        }),
-    })
 }
 
 /// A table whose columns from the one with this number, from 0, stand to the right.
@@ -237,14 +168,4 @@ fn priced(costs: &Costs) -> String {
 
 fn amount(cost: Decimal, code: &str) -> String {
     format!("{} {code}", plain(cost, code))
-}
-
-/// Exactly, and with no fewer decimals than the currency has.
-fn plain(cost: Decimal, code: &str) -> String {
-    let mut cost = cost.normalize();
-    let least = Currency::new(code).map_or(0, Currency::exponent);
-    if cost.scale() < least {
-        cost.rescale(least);
-    }
-    cost.to_string()
 }

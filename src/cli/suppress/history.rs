@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use super::super::CliError;
 use super::super::table::{self, ListFormat, LocalTimes, Row};
+use super::known;
 use super::list::{address, whose};
-use super::{StopScope, known};
 use crate::domain::{Merchant, MerchantId, SuppressionChange, SuppressionScope};
 use crate::pipeline::masked_address;
-use crate::store::{Store, SuppressionChangeFilter};
+use crate::store::{Stop, Store, SuppressionChangeFilter};
 
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
@@ -78,7 +78,7 @@ impl ChangeRow {
 
 fn words(scope: SuppressionScope, reveal: bool) -> String {
     match scope {
-        SuppressionScope::Stop { merchant, channel } => StopScope::new(merchant, channel).to_string(),
+        SuppressionScope::Stop { merchant, channel } => Stop::scope_of(merchant.as_ref(), channel),
         SuppressionScope::Address { merchant, address } => {
             let shown = if reveal { address.reveal().to_owned() } else { masked_address(address.as_address()) };
             format!("{shown} for {}", whose(merchant.as_ref()))

@@ -141,6 +141,14 @@ impl Caller {
         }
     }
 
+    /// The merchant that a query names, or else every merchant of the token.
+    pub(super) fn merchants_of_query(&self, api: &Api, fields: &mut Fields) -> Result<BTreeSet<MerchantId>, Problem> {
+        match fields.text("merchant") {
+            Some(named) => Ok([self.merchant(api, &named)?.id.clone()].into()),
+            None => Ok(self.0.merchants.clone()),
+        }
+    }
+
     /// A borrower of one of its merchants, which the ledger may not know.
     pub(super) fn borrower(&self, api: &Api, merchant: &str, borrower: &str) -> Result<BorrowerKey, Problem> {
         let unknown = || Problem::not_found("borrower");

@@ -9,7 +9,7 @@
 //! | `batch` | bodies with up to 10,000 items |
 //! | `idempotency` | requests that count once |
 //! | `ledger`, `ledger_schema` | borrowers and instalments in batches, and the fields of their items |
-//! | `borrowers`, `installments`, `preferences`, `reminders`, `explain`, `suppressions`, `routes`, `holds`, `rejects`, `notices` | one resource each |
+//! | `borrowers`, `installments`, `preferences`, `reminders`, `explain`, `suppressions`, `routes`, `holds`, `rejects`, `notices`, `figures`, `forecast` | one resource each |
 //! | `openapi` | the OpenAPI document, and the same as a page |
 //!
 //! To add an endpoint: write its handler into the module of its resource, and its line into [`endpoints`]. The line
@@ -23,6 +23,8 @@ mod borrowers;
 mod caller;
 mod explain;
 mod fields;
+mod figures;
+mod forecast;
 mod forms;
 mod holds;
 mod idempotency;
@@ -49,7 +51,7 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::batch::BATCHES_AT_ONCE;
 pub use self::batch::{MAX_BATCH_BODY, MAX_BATCH_ITEMS};
@@ -64,6 +66,7 @@ use super::{HttpError, within_patience};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::Action;
+use crate::pipeline::ActivityCache;
 use crate::store::{Store, StoreError};
 
 /// The beginning of every path.
@@ -84,6 +87,9 @@ pub struct Api {
     quota: Arc<Quota<String>>,
     /// The places for batches.
     batches: Arc<Semaphore>,
+    /// The one place for a request that reads a large part of the database.
+    surveys: Arc<Semaphore>,
+    activity: Arc<ActivityCache>,
 }
 
 impl Api {
@@ -95,12 +101,19 @@ impl Api {
             tokens: ConfigTokens::new(&api.tokens),
             quota: Arc::new(Quota::new(api.requests_per_minute, MINUTE, Arc::clone(&app.clock))),
             batches: Arc::new(Semaphore::new(BATCHES_AT_ONCE)),
+            surveys: Arc::new(Semaphore::new(1)),
+            activity: Arc::default(),
             app: Arc::new(app.for_visitors()),
         }
     }
 
     fn store(&self) -> &dyn Store {
         &*self.app.store
+    }
+
+    /// Waits until no other request reads a large part of the database.
+    async fn survey_turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.surveys.clone().acquire_owned().await.map_err(|_| batch::ending())
     }
 
     /// Waits for an answer of the store as long as a page does.
@@ -141,8 +154,8 @@ impl Endpoint {
 pub fn endpoints() -> Vec<Endpoint> {
     use Action::{
         ApproveNotices, Cancel, ChangeLedger, ChangePreferences, ChangeRejects, ChangeSuppressions, Explain,
-        ReadLedger, ReadNotices, ReadPreferences, ReadRejects, ReadReminders, ReadRoutes, ReadSuppressions, Resend,
-        Resolve,
+        ReadFigures, ReadForecast, ReadLedger, ReadNotices, ReadPreferences, ReadRejects, ReadReminders, ReadRoutes,
+        ReadSuppressions, Resend, Resolve,
     };
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
     const PREFERENCES: &str = "/api/v1/borrowers/{merchant}/{borrower}/preferences";
@@ -175,6 +188,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(get.clone(), "/api/v1/suppressions", ReadSuppressions, suppressions::list),
         Endpoint::new(post.clone(), "/api/v1/suppressions", ChangeSuppressions, suppressions::add),
         Endpoint::new(post, "/api/v1/suppressions/lift", ChangeSuppressions, suppressions::lift),
+        Endpoint::new(get.clone(), "/api/v1/forecast", ReadForecast, forecast::show),
+        Endpoint::new(get.clone(), "/api/v1/figures", ReadFigures, figures::show),
+        Endpoint::new(get.clone(), "/api/v1/figures/funnel", ReadFigures, figures::show_funnel),
         Endpoint::new(get.clone(), "/api/v1/routes", ReadRoutes, routes::list),
         Endpoint::new(get.clone(), OPEN_PATHS[0], None, openapi::document),
         Endpoint::new(get, OPEN_PATHS[1], None, openapi::docs),

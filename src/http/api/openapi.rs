@@ -11,8 +11,8 @@ use utoipa::OpenApi;
 
 use super::problem::{Problem, ProblemKind};
 use super::{
-    borrowers, endpoints, explain, forms, holds, installments, ledger, ledger_schema, notices, preferences, rejects,
-    reminder_actions, reminders, routes, suppressions,
+    borrowers, endpoints, explain, figures, forecast, forms, holds, installments, ledger, ledger_schema, notices,
+    preferences, rejects, reminder_actions, reminders, routes, suppressions,
 };
 use crate::domain::Action;
 use crate::http::page::CSS;
@@ -47,6 +47,9 @@ use crate::http::page::CSS;
         suppressions::add,
         suppressions::lift,
         routes::list,
+        forecast::show,
+        figures::show,
+        figures::show_funnel,
         document,
         docs,
     ),

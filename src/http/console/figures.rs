@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::Console;
@@ -13,13 +12,7 @@ use super::refusal::Refusal;
 use super::staff::Staff;
 use super::words::DeskWords;
 use crate::domain::GatewayName;
-use crate::pipeline::{Activity, FunnelLine, GatewayActivity, HourActivity, funnel};
-
-/// The age of the newest message that the funnel counts: most who pay have paid by then.
-const FUNNEL_AGE: TimeDelta = TimeDelta::days(3);
-
-/// It counts the messages of one day: those of a week are too many to be counted while somebody waits.
-const FUNNEL_SPAN: TimeDelta = TimeDelta::days(1);
+use crate::pipeline::{Activity, FunnelLine, GatewayActivity, HourActivity, funnel, funnel_day};
 
 #[derive(Serialize)]
 struct FiguresPage {
@@ -84,8 +77,7 @@ pub(super) async fn show(State(console): State<Console>, staff: Staff) -> Result
 pub(super) async fn funnel_page(State(console): State<Console>, staff: Staff) -> Result<Response, Refusal> {
     let (app, now) = (&console.app, console.app.clock.now());
     let seen = console.patiently(app.composer.routes.now(console.store(), &*app.clock)).await?;
-    let end = now - FUNNEL_AGE;
-    let mut lines = console.patiently(funnel(console.store(), &seen, end - FUNNEL_SPAN..end)).await?;
+    let mut lines = console.patiently(funnel(console.store(), &seen, funnel_day(now))).await?;
     lines.retain(|line| staff.may_see(&line.merchant));
     let words = staff.words(&console);
     let lines = lines.into_iter().map(|line| FunnelView::of(line, &words)).collect();

@@ -53,7 +53,7 @@ pub async fn compare(
     most: usize,
 ) -> Result<Comparison, StoreError> {
     let mut comparison = Comparison::default();
-    let Some(walk) = walk_of(store, &[ours, other], span) else { return Ok(comparison) };
+    let Some(walk) = walk_of(store, &[ours, other], None, span) else { return Ok(comparison) };
     walk.run(&mut |prospects| {
         let now = sent(ours, 0, prospects, span);
         let then = sent(other, 1, prospects, span);

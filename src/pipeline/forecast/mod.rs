@@ -8,21 +8,27 @@
 //! more will leave in the first days. Over merchants caps are not kept, so with `across_merchants` less will.
 
 mod compare;
+mod notes;
 mod peaks;
 mod play;
+mod view;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 pub use compare::{Comparison, ReminderDifference, StepDifference, compare};
+pub use notes::forecast_notes;
 pub use peaks::{Busy, GatewayBacklog, Peaks};
+pub use view::{ForecastView, plain};
 
 use super::Composer;
-use crate::domain::{Borrower, Channel, Currency, GatewayName, LinkMode, Message, Price, ReminderId, SkipReason};
+use crate::domain::{
+    Borrower, Channel, Currency, GatewayName, LinkMode, MerchantId, Message, Price, ReminderId, SkipReason,
+};
 use crate::plan::{Horizon, Policy, RateLimit, SendPlan, due_dates};
 use crate::render::{RegisteredTemplates, registered_parts, segments};
 use crate::store::{LedgerStore, StoreError};
@@ -72,6 +78,8 @@ pub struct Outlook<'a> {
     pub composer: &'a Composer,
     /// By name, the gateways that are the first of somebody.
     pub outlets: &'a BTreeMap<GatewayName, ForecastGateway>,
+    /// Only the messages of these.
+    pub merchants: Option<&'a BTreeSet<MerchantId>>,
 }
 
 /// Messages with what they count on a bill.
@@ -109,7 +117,7 @@ pub struct Forecast {
 pub async fn forecast(of: Outlook<'_>, span: ForecastSpan) -> Result<Forecast, StoreError> {
     let mut forecast = Forecast { span, hours: BTreeMap::new(), skipped: BTreeMap::new(), flows: BTreeMap::new() };
     let policy = of.policy;
-    let Some(walk) = walk_of(of.store, &[policy], span) else { return Ok(forecast) };
+    let Some(walk) = walk_of(of.store, &[policy], of.merchants, span) else { return Ok(forecast) };
     walk.run(&mut |prospects| {
         play(policy, 0, prospects, span.until, &mut |at, reminder, fate| {
             if at >= span.from {
@@ -122,7 +130,12 @@ pub async fn forecast(of: Outlook<'_>, span: ForecastSpan) -> Result<Forecast, S
 }
 
 /// The walk over the ledger for `policies`; `None` if none has a rule.
-fn walk_of<'w>(store: &'w dyn LedgerStore, policies: &[&'w Policy], span: ForecastSpan) -> Option<ForecastWalk<'w>> {
+fn walk_of<'w>(
+    store: &'w dyn LedgerStore,
+    policies: &[&'w Policy],
+    merchants: Option<&'w BTreeSet<MerchantId>>,
+    span: ForecastSpan,
+) -> Option<ForecastWalk<'w>> {
     let recent_contacts: Vec<_> = policies.iter().map(|policy| policy.recent_contacts()).collect();
     // Caps look back, so the days before are played as well.
     let back = recent_contacts
@@ -143,6 +156,7 @@ fn walk_of<'w>(store: &'w dyn LedgerStore, policies: &[&'w Policy], span: Foreca
     Some(ForecastWalk {
         store,
         dates: first..=last,
+        merchants,
         policies: policies.iter().map(|policy| (*policy, horizon)).collect(),
         together: recent_contacts.iter().any(Option::is_some),
         held: HELD,

@@ -1,13 +1,13 @@
 //! The ledger page by page, and the due dates of one borrower together where they bear on each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::play::Prospect;
-use crate::domain::BorrowerKey;
+use crate::domain::{BorrowerKey, MerchantId};
 use crate::plan::{Account, Due, Horizon, Policy, plan, reachable_address};
 use crate::store::{DueCursor, LedgerStore, StoreError};
 
@@ -23,6 +23,8 @@ pub(super) struct ForecastWalk<'w> {
     pub(super) store: &'w dyn LedgerStore,
     /// The due dates.
     pub(super) dates: RangeInclusive<NaiveDate>,
+    /// Only borrowers of these.
+    pub(super) merchants: Option<&'w BTreeSet<MerchantId>>,
     /// Each policy, with the horizon for which it plans.
     pub(super) policies: Vec<(&'w Policy, Horizon)>,
     /// Whether caps or digests tie a borrower's due dates together.
@@ -32,6 +34,9 @@ pub(super) struct ForecastWalk<'w> {
     /// No scan plans anything whose time lies before it.
     pub(super) start: DateTime<Utc>,
 }
+
+/// How many visits follow each other before other tasks have a turn.
+const VISITS: usize = 50;
 
 /// A part of the borrowers.
 #[derive(Clone, Copy)]
@@ -49,18 +54,19 @@ impl Share {
 }
 
 /// Gets what belongs together: everything about one borrower, or about one due date.
-pub(super) type Visit<'v> = &'v mut dyn FnMut(&mut [Prospect]);
+pub(super) type Visit<'v> = &'v mut (dyn FnMut(&mut [Prospect]) + Send);
 
 impl ForecastWalk<'_> {
     /// Visits everything once. Memory stays flat: what nothing ties together is visited as it comes, and of the rest a
     /// share is held at a time.
     pub(super) async fn run(&self, visit: Visit<'_>) -> Result<(), StoreError> {
-        let mut share = Share { number: 0, of: 1 };
+        let (mut share, mut visits) = (Share { number: 0, of: 1 }, 0_usize);
         loop {
             let mut held = BTreeMap::<BorrowerKey, Vec<Prospect>>::new();
             let (mut count, mut after) = (0, None);
             while let Some(page) = self.page(&mut after).await? {
-                for due in page.into_iter().filter(|due| share.has(&due.borrower.key)) {
+                for due in page.into_iter().filter(|due| self.has(share, &due.borrower.key)) {
+                    pause(&mut visits).await;
                     let key = due.borrower.key.clone();
                     let prospect = self.prospect(due).await?;
                     if self.together {
@@ -77,12 +83,19 @@ impl ForecastWalk<'_> {
                     count = held.values().map(Vec::len).sum();
                 }
             }
-            held.values_mut().for_each(|prospects| visit(prospects));
+            for prospects in held.values_mut() {
+                pause(&mut visits).await;
+                visit(prospects);
+            }
             share.number += 1;
             if share.number == share.of {
                 return Ok(());
             }
         }
+    }
+
+    fn has(&self, share: Share, borrower: &BorrowerKey) -> bool {
+        self.merchants.is_none_or(|merchants| merchants.contains(&borrower.merchant)) && share.has(borrower)
     }
 
     async fn page(&self, after: &mut Option<DueCursor>) -> Result<Option<Vec<Due>>, StoreError> {
@@ -118,6 +131,14 @@ impl ForecastWalk<'_> {
     }
 }
 
+/// Gives other tasks a turn now and then: a daemon sends on one thread while it makes a forecast for the API.
+async fn pause(visits: &mut usize) {
+    *visits += 1;
+    if visits.is_multiple_of(VISITS) {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -149,7 +170,8 @@ mod tests {
         store.import(&rows, WriteMode::Commit).await.expect("imported");
         for (together, held) in [(true, 20), (true, 1_000), (false, 0)] {
             let dates = rows[0].due_date..=rows[199].due_date;
-            let walk = ForecastWalk { store: &store, dates, policies: Vec::new(), together, held, start };
+            let walk =
+                ForecastWalk { store: &store, dates, merchants: None, policies: Vec::new(), together, held, start };
             let mut seen = BTreeMap::<String, Vec<usize>>::new();
             let visit = &mut |prospects: &mut [super::Prospect]| {
                 assert!(prospects.is_sorted_by_key(|prospect| prospect.due_date));

@@ -1,6 +1,7 @@
 //! `/api/v1/…`, as a lender's own system meets it.
 
 mod actions;
+mod figures;
 mod ledger;
 mod once;
 mod openapi;
@@ -36,7 +37,8 @@ const FOREIGN_TOKEN: &str = "another-token-of-another-system-1";
 
 const ACTIONS: &str = r#"["read_ledger", "change_ledger", "end_strict_holds", "cancel", "resolve",
     "read_rejects", "change_rejects", "read_notices", "approve_notices", "read_preferences", "change_preferences", "read_reminders", "read_messages", "resend", "override_limits",
-    "explain", "read_suppressions", "reveal_addresses", "change_suppressions", "end_opt_outs", "read_routes"]"#;
+    "explain", "read_suppressions", "reveal_addresses", "change_suppressions", "end_opt_outs", "read_routes", "read_forecast",
+    "read_figures"]"#;
 
 /// An API over a store.
 struct Bench {
