@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::{
     Borrower, BorrowerId, BorrowerKey, Channel, Event, Installment, InstallmentId, MerchantId, RuleName,
@@ -61,7 +62,7 @@ pub enum ExplainError {
 }
 
 /// A reason: a word that stays the same, for programs, and a text for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Reason {
     /// The word: a skip reason, a reason to put off, a gateway's code, or what keeps a rule from a due date.
     pub word: String,
@@ -70,15 +71,18 @@ pub struct Reason {
 }
 
 /// Everything about one borrower. Holds no name, amount, address or whole number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Explanation {
     /// Of which merchant.
+    #[schema(value_type = String)]
     pub merchant: MerchantId,
     /// Who.
+    #[schema(value_type = String)]
     pub borrower: BorrowerId,
     /// As of when.
     pub at: DateTime<Utc>,
     /// The zone whose dates and times of day count for rules.
+    #[schema(value_type = String)]
     pub time_zone: chrono_tz::Tz,
     /// In how many other zones the borrower may live; contact hours hold in all.
     pub other_zones: usize,
@@ -93,6 +97,7 @@ pub struct Explanation {
     /// When the hold ends by itself.
     pub hold_until: Option<DateTime<Utc>>,
     /// The channel that goes first where a rule chooses one.
+    #[schema(value_type = Option<String>)]
     pub preferred_channel: Option<Channel>,
     /// When the borrower likes to be contacted.
     pub preferred_hours: Option<String>,
@@ -103,7 +108,7 @@ pub struct Explanation {
 }
 
 /// The explanation of one due date.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DueDate {
     /// The day.
     pub due_date: NaiveDate,
@@ -120,11 +125,12 @@ pub struct DueDate {
 }
 
 /// A record that could not be applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RejectView {
     /// Its number, for `dueherald rejects`.
     pub id: i64,
     /// Of which instalment.
+    #[schema(value_type = String)]
     pub installment: InstallmentId,
     /// Since when it is kept.
     pub since: DateTime<Utc>,
@@ -133,9 +139,10 @@ pub struct RejectView {
 }
 
 /// The explanation of one rule for one due date.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RuleExplanation {
     /// Its name; `None` for resends by hand.
+    #[schema(value_type = Option<String>)]
     pub rule: Option<RuleName>,
     /// The line of the config on which it begins.
     pub line: Option<u32>,

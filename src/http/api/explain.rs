@@ -19,9 +19,7 @@ use crate::plan::Span;
 pub(super) struct ExplanationView {
     /// Why nothing is sent at all now.
     nothing_is_sent: Vec<String>,
-    /// As `dueherald explain --format json` has it.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
     explanation: Explanation,
 }
 

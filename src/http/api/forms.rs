@@ -42,6 +42,9 @@ fn form(owner: &str, name: &str) -> Option<Value> {
             json!({ "pattern": "^[0-9]{1,7}\\/[^\\s\\u0000-\\u001f\\u007f-\\u009f]{1,128}$" })
         }
         ("/api/v1/notices", "cursor") => line(128),
+        // Only the answer to another request gives one that is accepted.
+        ("/api/v1/suppressions", "cursor") => json!({ "pattern": "^[A-Za-z0-9_-]{20,600}$" }),
+        ("/api/v1/routes", "cursor") => line(128),
         (_, "cursor") => json!({ "pattern": "^[0-9]{1,18}$" }),
         _ => return None,
     })

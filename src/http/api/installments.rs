@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
+use super::cursor::FOREIGN_CURSOR;
 use super::fields::Fields;
 use super::problem::{Problem, ProblemBody};
 use crate::domain::{BorrowerId, Installment, InstallmentId};
@@ -107,7 +108,7 @@ pub(super) async fn list(
             InstallmentId::new(text).map_err(|_| "installment is no number of an instalment")
         }),
         order_ref: fields.text("order_ref"),
-        after: fields.read("cursor", |text| cursor(text).ok_or("cursor is none that a page before gave as next")),
+        after: fields.read("cursor", |text| cursor(text).ok_or(FOREIGN_CURSOR)),
         ..InstallmentFilter::default()
     };
     let limit = fields.number("limit", 1..=MAX_PAGE).unwrap_or(PAGE);

@@ -6,6 +6,7 @@
 //! | `request_id` | the id of a request, in the answer and in the log |
 //! | `problem` | refusals, as RFC 9457 problems |
 //! | `path`, `body`, `fields` | ids in paths; bounded bodies, and their fields by name |
+//! | `cursor` | cursors that hold an address |
 //! | `batch` | bodies with up to 10,000 items |
 //! | `idempotency` | requests that count once |
 //! | `ledger`, `ledger_schema` | borrowers and instalments in batches, and the fields of their items |
@@ -21,6 +22,7 @@ mod batch;
 mod body;
 mod borrowers;
 mod caller;
+mod cursor;
 mod explain;
 mod fields;
 mod figures;

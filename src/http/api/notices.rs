@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
+use super::cursor::FOREIGN_CURSOR;
 use super::fields::Fields;
 use super::idempotency::{KeyedBody, kept, once};
 use super::path::PathIds;
@@ -170,8 +171,7 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<NoticePage>, Problem> {
     let mut fields = Fields::of_query(query.as_deref())?;
-    let cursor = fields
-        .read("cursor", |text| NoticeName::new(text).map_err(|_| "cursor is none that a page before gave as next"));
+    let cursor = fields.read("cursor", |text| NoticeName::new(text).map_err(|_| FOREIGN_CURSOR));
     let limit = fields.number("limit", 1..=MAX_PAGE).unwrap_or(PAGE) as usize;
     fields.finish()?;
     let all = api.patiently(api.store().notices(None)).await?;

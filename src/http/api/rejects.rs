@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
+use super::cursor::FOREIGN_CURSOR;
 use super::fields::Fields;
 use super::idempotency::{KeyedBody, kept, once};
 use super::problem::{Problem, ProblemBody};
@@ -94,8 +95,7 @@ pub(super) async fn list(
     let merchant = caller.merchant_of_query(&api, &mut fields);
     let installment = fields
         .read("installment", |text| InstallmentId::new(text).map_err(|_| "installment is no number of an instalment"));
-    let after =
-        fields.read("cursor", |text| text.parse().map_err(|_| "cursor is none that a page before gave as next"));
+    let after = fields.read("cursor", |text| text.parse().map_err(|_| FOREIGN_CURSOR));
     let limit = fields.number("limit", 1..=MAX_PAGE).unwrap_or(PAGE);
     fields.finish()?;
     let filter = RejectFilter { merchant: Some(merchant?), installment, after, limit: limit + 1, waits: None };

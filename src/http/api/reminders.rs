@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::attempts::{MessageAsSent, ReminderAttempt, attempts};
 use super::caller::Caller;
+use super::cursor::FOREIGN_CURSOR;
 use super::fields::Fields;
 use super::idempotency::{KeyedBody, kept, once};
 use super::path::PathIds;
@@ -180,9 +181,7 @@ pub(super) async fn list(
             .read("borrower", |text| BorrowerId::new(text).map_err(|_| "borrower is no number of a borrower")),
         due_date: fields.read("due_date", date),
         channel: fields.read("channel", channel),
-        before: fields.read("cursor", |text| {
-            text.parse().map(ReminderId).map_err(|_| "cursor is none that a page before gave as next")
-        }),
+        before: fields.read("cursor", |text| text.parse().map(ReminderId).map_err(|_| FOREIGN_CURSOR)),
         limit: limit + 1,
         ..ReminderFilter::default()
     };

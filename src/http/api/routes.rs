@@ -8,15 +8,24 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
+use super::cursor::foreign_cursor;
 use super::fields::Fields;
 use super::problem::{Problem, ProblemBody};
 use crate::domain::Route;
 use crate::pipeline::RouteSnapshot;
 
-/// The ways to repay of a merchant.
+/// How many ways to repay a page has, unless the query says otherwise.
+const PAGE: u32 = 50;
+
+/// The most that it may have.
+const MAX_PAGE: u32 = 200;
+
+/// A page of the ways to repay of a merchant, in the order of the config; those made by a command come last.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RouteList {
     routes: Vec<RouteItem>,
+    /// The `cursor` of the next page; `null` on the last.
+    next: Option<String>,
 }
 
 /// A way to repay.
@@ -79,7 +88,11 @@ impl RouteItem {
 /// As they are now, with what their probes found. Where the token is for several merchants, the query names one.
 #[utoipa::path(
     get, path = "/api/v1/routes", tag = "routes", security(("token" = [])),
-    params(("merchant" = Option<String>, Query, description = "Of this merchant")),
+    params(
+        ("merchant" = Option<String>, Query, description = "Of this merchant"),
+        ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most so many; 50 by default"),
+    ),
     responses(
         (status = 200, body = RouteList),
         (status = "default", description = "A problem", body = ProblemBody, content_type = "application/problem+json"),
@@ -92,10 +105,19 @@ pub(super) async fn list(
 ) -> Result<Json<RouteList>, Problem> {
     let mut fields = Fields::of_query(query.as_deref())?;
     let merchant = caller.merchant_of_query(&api, &mut fields);
+    let after = fields.text("cursor");
+    let limit = fields.number("limit", 1..=MAX_PAGE).unwrap_or(PAGE) as usize;
     fields.finish()?;
     let merchant = merchant?;
     let seen = api.patiently(api.app.composer.routes.now(api.store(), &*api.app.clock)).await?;
     let now = api.app.clock.now();
-    let own = seen.routes().0.iter().filter(|route| route.merchant == merchant);
-    Ok(Json(RouteList { routes: own.map(|route| RouteItem::of(route, &seen, now)).collect() }))
+    let own: Vec<_> = seen.routes().0.iter().filter(|route| route.merchant == merchant).collect();
+    let start = match after {
+        None => 0,
+        Some(after) => own.iter().position(|route| route.key.as_str() == after).ok_or_else(foreign_cursor)? + 1,
+    };
+    let page = own.get(start..).unwrap_or_default();
+    let next = page.get(limit).and_then(|_| page.get(limit - 1)).map(|last| last.key.to_string());
+    let routes = page.iter().take(limit).map(|route| RouteItem::of(route, &seen, now)).collect();
+    Ok(Json(RouteList { routes, next }))
 }

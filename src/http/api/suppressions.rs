@@ -13,27 +13,34 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
+use super::cursor::{FOREIGN_CURSOR, opened_cursor, sealed_cursor};
 use super::fields::Fields;
 use super::idempotency::{KeyedBody, kept, once};
 use super::problem::{Problem, ProblemBody, ProblemKind};
 use crate::domain::{
-    Action, Address, AddressKey, AuditAction, AuditSubject, BorrowerKey, Channel, LiftResult, Lifter, ManualChange,
-    Merchant, Suppression, SuppressionReason,
+    Action, Address, AddressKey, AuditAction, AuditSubject, BorrowerKey, Channel, EmailAddress, LiftResult, Lifter,
+    ManualChange, Merchant, MerchantId, Phone, Suppression, SuppressionReason,
 };
 use crate::pipeline::{AuditNote, masked_address};
 use crate::plan::{end_to_come, local_date};
 use crate::source::read_address;
 use crate::store::{ApiEffect, EffectResult, KeptAnswer, RequestEnd, SuppressionFilter};
 
-/// The most that one answer lists.
-const MAX_LISTED: u32 = 1_000;
+/// How many suppressions a page has, unless the query says otherwise.
+const PAGE: u32 = 50;
 
-/// The suppressions of a merchant.
+/// The most that it may have.
+const MAX_PAGE: u32 = 1_000;
+
+/// The list of a cursor.
+const LIST: &str = "suppressions";
+
+/// A page of the suppressions of a merchant, by channel and address.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SuppressionList {
     suppressions: Vec<SuppressionItem>,
-    /// Whether there are more than are listed; `dueherald suppress export` writes all.
-    has_more: bool,
+    /// The `cursor` of the next page; `null` on the last.
+    next: Option<String>,
 }
 
 /// An address that must not be contacted.
@@ -83,6 +90,9 @@ impl SuppressionItem {
         ("borrower" = Option<String>, Query, description = "Only addresses of this borrower"),
         ("channel" = Option<String>, Query, description = "Only on this channel: sms or email"),
         ("reveal" = Option<bool>, Query, description = "Show addresses whole"),
+        ("cursor" = Option<String>, Query,
+            description = "The `next` of the page before; it opens for the token that got it"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many; 50 by default"),
     ),
     responses(
         (status = 200, body = SuppressionList),
@@ -100,45 +110,75 @@ pub(super) async fn list(
     let channel: Option<Channel> =
         fields.read("channel", |text| text.parse().map_err(|_| "channel is not sms or email"));
     let reveal = fields.flag("reveal");
+    let after = fields.read("cursor", |text| place(&caller, text).ok_or(FOREIGN_CURSOR));
+    let limit = fields.number("limit", 1..=MAX_PAGE).unwrap_or(PAGE);
     fields.finish()?;
     let merchant = merchant?;
     if reveal && !caller.allows(Action::RevealAddresses) {
         let text = format!("this token does not allow the action {}", Action::RevealAddresses);
         return Err(Problem::new(ProblemKind::Forbidden, text));
     }
-    let limit = MAX_LISTED + 1;
     let mut about = AuditSubject::default().at(Some(&merchant));
     let mut found = match borrower {
         None => {
-            let filter = SuppressionFilter { merchant: Some(merchant), channel, limit, ..Default::default() };
+            let filter =
+                SuppressionFilter { merchant: Some(merchant), channel, after, limit: limit + 1, address: None };
             api.patiently(api.store().suppressions(&filter)).await?
         }
         Some(borrower) => {
             let key = caller.borrower(&api, merchant.as_str(), &borrower)?;
             about = AuditSubject::borrower(&key);
-            of_borrower(&api, &key, channel).await?
+            of_borrower(&api, &key, channel, after.as_ref()).await?
         }
     };
-    let has_more = found.len() > MAX_LISTED as usize;
-    found.truncate(MAX_LISTED as usize);
+    let has_more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next = found.last().filter(|_| has_more).map(|last| cursor(&caller, last));
     if reveal && !found.is_empty() {
         let about = AuditSubject { object: Some(format!("addresses {}", found.len())), ..about };
         caller.record(&api, AuditAction::Reveal, &[about]).await?;
     }
     let suppressions = found.iter().map(|one| SuppressionItem::of(one, reveal)).collect();
-    Ok(Json(SuppressionList { suppressions, has_more }))
+    Ok(Json(SuppressionList { suppressions, next }))
 }
 
-async fn of_borrower(api: &Api, key: &BorrowerKey, channel: Option<Channel>) -> Result<Vec<Suppression>, Problem> {
+/// The place of a suppression in the list.
+type Place = (Option<MerchantId>, AddressKey);
+
+fn cursor(caller: &Caller, last: &Suppression) -> String {
+    let merchant = last.merchant.as_ref().map_or("", MerchantId::as_str);
+    sealed_cursor(caller, LIST, &format!("{}\n{merchant}\n{}", last.address.channel(), last.address.reveal()))
+}
+
+fn place(caller: &Caller, cursor: &str) -> Option<Place> {
+    let place = opened_cursor(caller, LIST, cursor)?;
+    let mut parts = place.splitn(3, '\n');
+    let (channel, merchant, address) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+    let merchant = if merchant.is_empty() { None } else { Some(MerchantId::new(merchant).ok()?) };
+    let address = match channel {
+        Channel::Sms => Address::Phone(Phone::new(address).ok()?),
+        Channel::Email => Address::Email(EmailAddress::new(address).ok()?),
+    };
+    Some((merchant, address.into()))
+}
+
+/// The suppressions of both addresses of a borrower, in the order of the list.
+async fn of_borrower(
+    api: &Api,
+    key: &BorrowerKey,
+    channel: Option<Channel>,
+    after: Option<&Place>,
+) -> Result<Vec<Suppression>, Problem> {
     let zone = api.app.policy.merchants.get(&key.merchant).map_or(chrono_tz::UTC, |merchant| merchant.time_zone);
     let today = local_date(zone, api.app.clock.now());
     let account = api.patiently(api.store().account(key, today, Channel::Sms)).await?;
     let borrower = account.borrower.ok_or_else(|| Problem::not_found("borrower"))?;
-    let addresses = [borrower.phone.map(Address::Phone), borrower.email.map(Address::Email)];
+    let addresses = [borrower.email.map(Address::Email), borrower.phone.map(Address::Phone)];
     let mut found = Vec::new();
     for address in addresses.into_iter().flatten().map(AddressKey::from) {
         if channel.is_none_or(|channel| address.channel() == channel) {
-            let filter = SuppressionFilter { address: Some(address), limit: MAX_LISTED, ..Default::default() };
+            let (address, after) = (Some(address), after.cloned());
+            let filter = SuppressionFilter { address, after, limit: MAX_PAGE, ..Default::default() };
             let all = api.patiently(api.store().suppressions(&filter)).await?;
             found.extend(all.into_iter().filter(|one| one.merchant.as_ref().is_none_or(|of| *of == key.merchant)));
         }

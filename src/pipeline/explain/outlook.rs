@@ -6,6 +6,7 @@ use std::collections::{BinaryHeap, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{DueDateFacts, Reason};
 use crate::domain::{NewReminder, ReminderId, ReminderKey};
@@ -13,7 +14,7 @@ use crate::pipeline::LinkGates;
 use crate::plan::{Account, Contact, Decision, Policy, Precedence, Progress, decide};
 
 /// A forecast of one decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DecisionForecast {
     /// The instant of the decision.
     pub at: DateTime<Utc>,

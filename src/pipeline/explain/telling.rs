@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::outlook::{Answers, DecisionForecast, Waiting};
 use super::timeline::{self, Timeline};
@@ -19,13 +20,14 @@ use crate::plan::{
 use crate::store::ReminderView;
 
 /// One step of a rule on one channel, or a resend by hand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StepExplanation {
     /// Days from the due date; `None` for a resend by hand and a notice.
     pub offset: Option<i32>,
     /// The step in words: `3 days before`.
     pub step: String,
     /// On which channel; `None` where nothing is planned.
+    #[schema(value_type = Option<String>)]
     pub channel: Option<Channel>,
     /// On which local date.
     pub day: Option<NaiveDate>,

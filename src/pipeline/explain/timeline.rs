@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Reason;
 use crate::domain::{Event, EventKind, GatewayName, HoldCause, Origin, ReminderId, SkipReason, WITHDRAWN};
@@ -9,9 +10,10 @@ use crate::plan::DeferReason;
 use crate::store::ReminderView;
 
 /// The reminder of a step in the outbox, with its history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Timeline {
     /// The reminder's number.
+    #[schema(value_type = i64)]
     pub id: ReminderId,
     /// When it was planned.
     pub planned_at: DateTime<Utc>,
@@ -32,7 +34,7 @@ pub struct Timeline {
 }
 
 /// The person who asked for a resend.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ResendRequester {
     /// The name of the person.
     pub actor: String,
@@ -41,7 +43,7 @@ pub struct ResendRequester {
 }
 
 /// One event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TimelineEvent {
     /// When.
     pub at: DateTime<Utc>,
@@ -50,6 +52,7 @@ pub struct TimelineEvent {
     /// At which attempt; 0 before the first.
     pub attempt: u32,
     /// Through which gateway.
+    #[schema(value_type = Option<String>)]
     pub gateway: Option<GatewayName>,
     /// The gateway's own number for the message.
     pub provider_id: Option<String>,

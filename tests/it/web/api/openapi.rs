@@ -65,6 +65,28 @@ async fn every_reference_of_the_document_leads_somewhere() {
     assert_eq!(unused, [""; 0]);
 }
 
+/// A client that is generated from the document knows every field: only the document itself is any object.
+#[tokio::test]
+async fn no_answer_is_an_object_of_any_form() {
+    let (bench, _) = bench().await;
+    let document = document(&bench).await;
+    let (mut waiting, mut free) = (vec![(String::new(), &document)], Vec::new());
+    while let Some((place, value)) = waiting.pop() {
+        if let Value::Object(fields) = value {
+            let of_form = ["properties", "additionalProperties", "allOf", "oneOf", "anyOf", "$ref"];
+            let is_free = fields.get("type").is_some_and(|kind| kind == "object");
+            if is_free && of_form.iter().all(|name| !fields.contains_key(*name)) {
+                free.push(place.clone());
+            }
+            waiting.extend(fields.iter().map(|(name, value)| (format!("{place}/{name}"), value)));
+        } else if let Value::Array(items) = value {
+            waiting.extend(items.iter().enumerate().map(|(index, item)| (format!("{place}/{index}"), item)));
+        }
+    }
+    let own = "/paths//api/v1/openapi.json/get/responses/200/content/application/json/schema";
+    assert_eq!(free, [own]);
+}
+
 #[tokio::test]
 async fn the_page_says_all_that_the_document_does_and_loads_nothing() {
     let (bench, _) = bench().await;

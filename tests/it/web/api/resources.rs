@@ -2,8 +2,8 @@
 
 use axum::http::{Method, StatusCode};
 use dueherald::clock::Clock;
-use dueherald::domain::{Action, Token};
-use dueherald::store::{ApiStore, AuditStore, LedgerStore, NewToken, OutboxStore, WriteMode};
+use dueherald::domain::{Action, Address, Phone, Suppression, SuppressionReason, Token};
+use dueherald::store::{ApiStore, AuditStore, LedgerStore, NewToken, OutboxStore, SuppressionStore, WriteMode};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ async fn reminders_are_listed_in_pages_and_shown_whole() {
 #[case::limit("/api/v1/reminders?limit=0", "limit is no whole number from 1 to 200")]
 #[case::cursor("/api/v1/reminders?cursor=x", "cursor is none that a page before gave")]
 #[case::twice("/api/v1/reminders?state=held&state=held", "state is given twice")]
-#[case::unknown("/api/v1/routes?page=2", "there is no parameter page here; there is merchant")]
+#[case::unknown("/api/v1/routes?page=2", "there is no parameter page here; there is cursor, limit, merchant")]
 #[case::date("/api/v1/explain?borrower=b-1&date=today", "the date is none such as 2026-11-25")]
 #[case::missing("/api/v1/explain", "borrower is missing")]
 #[tokio::test]
@@ -144,6 +144,80 @@ async fn an_address_is_suppressed_listed_and_taken_off_again() {
     let told = json_of(&post("/api/v1/suppressions", "k6", wrong).await);
     let pointers: Vec<_> = told["errors"].as_array().expect("a list").iter().map(|one| &one["pointer"]).collect();
     assert_eq!(pointers, ["/address", "/until"]);
+}
+
+/// Of 5 suppressions of `mall` and 1 of `harbour`, pages of 2: each once, and no cursor shows an address.
+#[tokio::test]
+async fn suppressions_are_listed_in_pages_whose_cursors_show_nothing() {
+    let (bench, store) = bench().await;
+    let add = async |merchant: &str, token: &str, number: usize, address: &str| {
+        let body = json!({ "merchant": merchant, "address": address });
+        let asked = bench.ask(Method::POST, "/api/v1/suppressions").by(token);
+        let added = asked.header("idempotency-key", &format!("{merchant}-{number}")).json(&body).answer().await;
+        assert_eq!(added.status, StatusCode::CREATED, "{}", added.body);
+    };
+    let addresses = ["+8613800138001", "+8613800138002", "a@example.com", "+8613800138003", "b@example.com"];
+    for (number, address) in addresses.into_iter().enumerate() {
+        add("mall", super::TOKEN, number, address).await;
+    }
+    add("harbour", FOREIGN_TOKEN, 0, "+8613800138009").await;
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), None::<String>, Vec::new());
+    loop {
+        let behind = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let (status, page) = bench.get(&format!("/api/v1/suppressions?limit=2&reveal=true{behind}")).told().await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let listed = page["suppressions"].as_array().expect("a list");
+        pages.push(listed.len());
+        seen.extend(listed.iter().map(|one| one["address"].as_str().expect("a text").to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        assert!(!next.contains("138") && !next.contains("example") && !next.contains('@'), "{next}");
+        cursor = Some(next.to_owned());
+    }
+    assert_eq!((pages, seen.len()), (vec![2, 2, 1], 5));
+    seen.sort();
+    assert_eq!(seen, ["+8613800138001", "+8613800138002", "+8613800138003", "a@example.com", "b@example.com"]);
+    let (_, first) = bench.get("/api/v1/suppressions?limit=2").told().await;
+    let next = first["next"].as_str().expect("there is more").to_owned();
+    for (path, token) in [
+        (format!("/api/v1/suppressions?cursor={next}"), FOREIGN_TOKEN),
+        (format!("/api/v1/suppressions?cursor={}", &next[..next.len() - 2]), super::TOKEN),
+        (format!("/api/v1/routes?cursor={next}"), super::TOKEN),
+        (format!("/api/v1/reminders?cursor={next}"), super::TOKEN),
+        ("/api/v1/suppressions?cursor=7".to_owned(), super::TOKEN),
+        ("/api/v1/suppressions?cursor=".to_owned(), super::TOKEN),
+        ("/api/v1/suppressions?limit=1001".to_owned(), super::TOKEN),
+    ] {
+        problem(&bench.get(&path).by(token).answer().await, StatusCode::BAD_REQUEST);
+    }
+    let both = Suppression {
+        merchant: None,
+        address: Address::Phone(Phone::new("+8613800138000").expect("a number")).into(),
+        reason: SuppressionReason::Bounced,
+        source: "gateway".to_owned(),
+        since: bench.clock.now(),
+        until: None,
+    };
+    store.suppress(&[both], None).await.expect("suppressed");
+    add("mall", super::TOKEN, 5, "+8613800138000").await;
+    let (_, page) = bench.get("/api/v1/suppressions?borrower=b-1&limit=1").told().await;
+    let next = page["next"].as_str().expect("there is more");
+    let (_, last) = bench.get(&format!("/api/v1/suppressions?borrower=b-1&limit=1&cursor={next}")).told().await;
+    let merchants = [&page, &last].map(|page| page["suppressions"][0]["merchant"].clone());
+    assert_eq!((merchants, &last["next"]), ([Value::Null, json!("mall")], &Value::Null));
+}
+
+#[tokio::test]
+async fn routes_are_listed_in_pages() {
+    let (bench, _) = bench().await;
+    let (_, first) = bench.get("/api/v1/routes?limit=1").told().await;
+    assert_eq!((&first["routes"][0]["key"], &first["next"]), (&json!("mall-web"), &json!("mall-web")));
+    let (_, last) = bench.get("/api/v1/routes?limit=1&cursor=mall-web").told().await;
+    assert_eq!((&last["routes"][0]["key"], &last["next"]), (&json!("mall-app"), &Value::Null));
+    let (_, behind) = bench.get("/api/v1/routes?cursor=mall-app").told().await;
+    assert_eq!(behind, json!({ "routes": [], "next": null }));
+    for path in ["/api/v1/routes?cursor=harbour-web", "/api/v1/routes?cursor=", "/api/v1/routes?limit=0"] {
+        problem(&bench.get(path).answer().await, StatusCode::BAD_REQUEST);
+    }
 }
 
 #[tokio::test]
