@@ -35,6 +35,12 @@ const LOOK_AT: u32 = 1_000;
 /// Due dates further away are explained only on request.
 const NEAR: TimeDelta = TimeDelta::days(90);
 
+/// The first and the last day that is explained: nothing is due outside, and further away the calendar overflows.
+const DAYS: (NaiveDate, NaiveDate) = match (NaiveDate::from_ymd_opt(0, 1, 1), NaiveDate::from_ymd_opt(9999, 12, 31)) {
+    (Some(first), Some(last)) => (first, last),
+    _ => panic!("both are days of the calendar"),
+};
+
 /// The borrower and the due dates to explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainRequest {
@@ -235,6 +241,7 @@ async fn find(
 /// The due dates to explain, and those about which a message leaves at most `around` before or after them.
 fn span(policy: &Policy, date: Option<NaiveDate>, now: DateTime<Utc>, around: TimeDelta) -> RangeInclusive<NaiveDate> {
     let Some(date) = date else { return (now - NEAR - around).date_naive()..=(now + NEAR + around).date_naive() };
+    let date = date.clamp(DAYS.0, DAYS.1);
     let day = date.and_time(NaiveTime::MIN).and_utc();
     let horizon = Horizon { now: day - around, until: day + TimeDelta::days(1) + around };
     let reminded_of = due_dates(policy, horizon).unwrap_or(date..=date);

@@ -389,6 +389,7 @@ fn a_day_narrows_to_the_due_dates_that_it_may_be_about_even_paid_ones() {
     assert_eq!(about("2026-11-23"), [format!("{THURSDAY:?}")]);
     assert_eq!(about("2027-05-30"), ["\"2027-06-01\""]);
     assert!(about("2027-02-01").is_empty());
+    assert!(about("+262142-12-31").is_empty(), "however far away");
     let told = desk.text(MONDAY);
     assert!(told.contains("1 more due date is further away; name a day with --date"), "{told}");
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -203,9 +203,10 @@ pub(super) async fn list(
     Ok(Json(ReminderPage { reminders: found.iter().map(ReminderItem::of).collect(), next }))
 }
 
-/// A date of a field.
+/// A date of a field, in a year of four digits: days further away overflow the calendar.
 pub(super) fn date(text: &str) -> Result<NaiveDate, &'static str> {
-    text.parse().map_err(|_| "the date is none such as 2026-11-25")
+    let date = text.parse().ok().filter(|date: &NaiveDate| (0..=9999).contains(&date.year()));
+    date.ok_or("the date is none such as 2026-11-25")
 }
 
 fn channel(text: &str) -> Result<Channel, &'static str> {

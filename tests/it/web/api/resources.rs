@@ -47,6 +47,9 @@ async fn reminders_are_listed_in_pages_and_shown_whole() {
 #[case::twice("/api/v1/reminders?state=held&state=held", "state is given twice")]
 #[case::unknown("/api/v1/routes?page=2", "there is no parameter page here; there is cursor, limit, merchant")]
 #[case::date("/api/v1/explain?borrower=b-1&date=today", "the date is none such as 2026-11-25")]
+#[case::before_all("/api/v1/explain?borrower=b-1&date=-262143-01-01", "the date is none such as 2026-11-25")]
+#[case::after_all("/api/v1/explain?borrower=b-1&date=%2B262142-12-31", "the date is none such as 2026-11-25")]
+#[case::five_digits("/api/v1/reminders?due_date=%2B10000-01-01", "the date is none such as 2026-11-25")]
 #[case::missing("/api/v1/explain", "borrower is missing")]
 #[tokio::test]
 async fn a_query_that_cannot_be_read_is_told(#[case] path: &str, #[case] expected: &str) {
