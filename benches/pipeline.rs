@@ -5,6 +5,8 @@
 //! sink. `DUEHERALD_BENCH_POSTGRES` names a PostgreSQL to use; without it one is started that keeps what it commits.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios are no money")]
 
+#[path = "pipeline/api.rs"]
+mod api;
 #[path = "pipeline/bare.rs"]
 mod bare;
 #[path = "pipeline/desk.rs"]
@@ -74,6 +76,8 @@ enum Part {
     Outbox,
     /// Pages of the console with a large database
     Desk,
+    /// Instalments by HTTP, and the memory of the daemon
+    Api,
     /// From spawn to the first message
     Spawn,
 }
@@ -90,6 +94,8 @@ struct Sizes {
     middle_outbox: u64,
     large_outbox: u64,
     dispatch_seconds: u64,
+    /// Instalments that come by HTTP.
+    ingested: u64,
 }
 
 const FULL: Sizes = Sizes {
@@ -101,6 +107,7 @@ const FULL: Sizes = Sizes {
     middle_outbox: 1_000_000,
     large_outbox: 10_000_000,
     dispatch_seconds: 20,
+    ingested: 1_000_000,
 };
 
 const QUICK: Sizes = Sizes {
@@ -112,6 +119,7 @@ const QUICK: Sizes = Sizes {
     middle_outbox: 100_000,
     large_outbox: 200_000,
     dispatch_seconds: 3,
+    ingested: 50_000,
 };
 
 fn main() -> Anyhow<()> {
@@ -149,6 +157,9 @@ async fn measure(args: &Args) -> Anyhow<()> {
     }
     if wanted(Part::Desk) {
         desk::pages(&mut report, &server, sizes).await?;
+    }
+    if wanted(Part::Api) {
+        api::ingest(&mut report, &server, sizes).await?;
     }
     if let Some(file) = &args.json {
         std::fs::write(file, report.json()?)?;

@@ -57,7 +57,7 @@ impl Binary<'_> {
         let status = loop {
             // The system keeps the peak: a look now and then finds it, and takes less from what is measured.
             if looks.next().is_some_and(|look| look % LOOKS == 0) {
-                peak_mb = peak_mb.max(resident_peak(child.id()).unwrap_or_default());
+                peak_mb = peak_mb.max(resident(child.id(), "VmHWM:").unwrap_or_default());
             }
             if let Some(status) = child.try_wait()? {
                 break status;
@@ -117,8 +117,9 @@ impl Stat {
     }
 }
 
-fn resident_peak(process: u32) -> Option<f64> {
+/// The resident memory of a process in MB: `VmRSS:` of now, `VmHWM:` the most so far.
+pub(crate) fn resident(process: u32, line: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
+    let figure = status.lines().find_map(|text| text.strip_prefix(line))?;
+    Some(figure.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }

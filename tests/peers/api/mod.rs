@@ -99,7 +99,7 @@ async fn schemathesis_finds_nothing() {
     served.document().await;
     let mut run = Command::new(python.join("bin/schemathesis"));
     run.args(["--no-color", "run", &format!("{}/api/v1/openapi.json", served.url), "--checks", "all"]);
-    run.args(["--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "20261123"]);
+    run.args(["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "25", "--seed", "20261123"]);
     run.args(["--generation-database", "none", "--continue-on-failure"]);
     run.env("PYTHONPATH", &python).env("SCHEMATHESIS_HOOKS", source("hooks.py")).env("API_TOKEN", TOKEN);
     run.current_dir(served.daemon.folder());
