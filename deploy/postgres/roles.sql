@@ -119,8 +119,8 @@ grant update (locale, preferred_channel, preferred_hours, hold_reason, hold_unti
 
 -- The API beside the pages: batches of the ledger, resends, cancellations, settlements, rejected records, approvals.
 grant dueherald_web to dueherald_api;
-grant select on click, dropped_reject, event, gateway_state, message_form, notice_change, notice_recipient, occurrence,
-    rate, scan, volume to dueherald_api;
+grant select on arming, click, dropped_reject, event, gateway_state, message_form, notice_change, notice_recipient,
+    occurrence, rate, scan, volume to dueherald_api;
 grant insert on dropped_reject, event, notice_change to dueherald_api;
 grant insert, update on borrower, installment, reminder to dueherald_api;
 grant update on notice, notice_recipient to dueherald_api;

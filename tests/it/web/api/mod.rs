@@ -1,6 +1,7 @@
 //! `/api/v1/…`, as a lender's own system meets it.
 
 mod actions;
+mod database_role;
 mod figures;
 mod ledger;
 mod once;
