@@ -125,7 +125,10 @@ pub use source::{Amendment, AmendmentResult, SourceState};
 pub use support_hours::{
     END_OF_DAY, OpenSpan, SUPPORT_HOURS_FORM, SupportDays, SupportHours, SupportHoursError, overlap,
 };
-pub use suppression::{BY_REPLY, LiftDecision, LiftResult, Lifter, Suppression, SuppressionReason, is_same_person};
+pub use suppression::{
+    BY_REPLY, LiftDecision, LiftRequest, LiftResult, Lifter, Suppression, SuppressionReason, SuppressionRecord,
+    is_same_person,
+};
 pub use suppression_change::{ManualChange, SuppressionAction, SuppressionChange, SuppressionScope};
 pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};
 pub use token::{TOKEN_BYTES, TOKEN_PREFIX, Token, TokenDigest};

@@ -65,6 +65,39 @@ pub struct Suppression {
 /// How long a request to end an opt-out waits for the second person.
 const LIFT_WAITS: TimeDelta = TimeDelta::days(7);
 
+/// A request of one person to end an opt-out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiftRequest {
+    /// The person.
+    pub actor: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A suppression, and the rule for its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuppressionRecord {
+    /// The suppression.
+    pub suppression: Suppression,
+    /// Whether its end takes two persons: it is an opt-out, or took the place of one.
+    pub is_opt_out: bool,
+    /// The last request to end it; [`Self::open_request`] says whether it still counts.
+    pub asked: Option<LiftRequest>,
+}
+
+impl SuppressionRecord {
+    /// The request that waits for a second person.
+    #[must_use]
+    pub fn open_request(&self, now: DateTime<Utc>) -> Option<&LiftRequest> {
+        self.asked.as_ref().filter(|asked| self.is_opt_out && is_waiting(asked.at, self.suppression.since, now))
+    }
+}
+
+/// Whether a request still counts: it is no older than the opt-out, and its time is not over.
+fn is_waiting(asked_at: DateTime<Utc>, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    asked_at >= since && now - asked_at < LIFT_WAITS
+}
+
 /// The rights of whoever takes a suppression out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifter {
@@ -112,7 +145,7 @@ impl Lifter {
         if self == Self::Borrower || !is_opt_out {
             return LiftDecision::Lift;
         }
-        match asked.filter(|(_, at)| *at >= since && by.at - *at < LIFT_WAITS) {
+        match asked.filter(|(_, at)| is_waiting(*at, since, by.at)) {
             None => LiftDecision::Ask,
             Some((actor, _)) if self == Self::Confirms && !is_same_person(actor, &by.actor) => LiftDecision::Lift,
             Some(_) => LiftDecision::Wait,

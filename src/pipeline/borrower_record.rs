@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{AddressKey, Borrower, BorrowerKey, Channel, Click, Installment, Suppression};
+use crate::domain::{AddressKey, Borrower, BorrowerKey, Channel, Click, Installment, Suppression, SuppressionRecord};
 use crate::plan::{Policy, Span};
 use crate::store::{
     FunnelStore, InstallmentFilter, LedgerStore, PreferenceStore, PreferencesRecord, RejectStore, ReminderStore,
-    ReplyFilter, ReplyRecord, ReplyStore, StoreError, SuppressionFilter, SuppressionStore,
+    ReplyFilter, ReplyRecord, ReplyStore, StoreError, SuppressionStore,
 };
 
 use super::{ExplainError, ExplainRequest, Explanation, LinkGates, explain};
@@ -25,8 +25,8 @@ pub struct BorrowerRecord {
     pub installments: Vec<Installment>,
     /// Past and future reminders, with the reasons.
     pub explanation: Explanation,
-    /// Suppressions of the borrower's addresses, by the merchant and for all.
-    pub suppressions: Vec<Suppression>,
+    /// Suppressions of the borrower's addresses, by the merchant and for all, with the requests to end them.
+    pub suppressions: Vec<SuppressionRecord>,
     /// Replies from the borrower's addresses, newest first.
     pub replies: Vec<ReplyRecord>,
     /// Ways to repay that the borrower followed, newest first.
@@ -110,6 +110,7 @@ pub async fn borrower_facts(
     };
     let installments = store.installments(&filter).await?;
     let suppressions = suppressions(store, key, &addresses_of(&borrower)).await?;
+    let suppressions = suppressions.into_iter().map(|one| one.suppression).collect();
     Ok(Some(BorrowerFacts { borrower, installments, suppressions }))
 }
 
@@ -123,13 +124,12 @@ async fn suppressions(
     store: &(impl SuppressionStore + ?Sized),
     key: &BorrowerKey,
     addresses: &HashSet<AddressKey>,
-) -> Result<Vec<Suppression>, StoreError> {
+) -> Result<Vec<SuppressionRecord>, StoreError> {
     let mut found = Vec::new();
     for address in addresses {
-        let filter =
-            SuppressionFilter { address: Some(address.clone()), limit: LOOK_AT, ..SuppressionFilter::default() };
-        let all = store.suppressions(&filter).await?;
-        found.extend(all.into_iter().filter(|one| one.merchant.as_ref().is_none_or(|of| *of == key.merchant)));
+        let all = store.suppressions_of(address).await?;
+        let is_own = |one: &Suppression| one.merchant.as_ref().is_none_or(|of| *of == key.merchant);
+        found.extend(all.into_iter().filter(|one| is_own(&one.suppression)));
     }
     Ok(found)
 }

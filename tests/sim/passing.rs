@@ -8,6 +8,7 @@ use dueherald::domain::{
     ActivityCount, AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Event, GatewayState,
     Installment, LedgerRow, LiftResult, Lifter, ManualChange, ManualPreferences, MerchantId, Receipt, ReminderId,
     RouteHealth, RouteKey, RouteVersion, SentCount, SourceName, SourceState, Suppression, SuppressionChange,
+    SuppressionRecord,
 };
 use dueherald::plan::{Account, AnswerTry, Due, RecentContacts, TryDecision};
 use dueherald::store::{
@@ -172,6 +173,10 @@ impl SuppressionStore for FaultyStore {
 
     async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
         self.inner().suppressions(filter).await
+    }
+
+    async fn suppressions_of(&self, address: &AddressKey) -> Result<Vec<SuppressionRecord>, StoreError> {
+        self.inner().suppressions_of(address).await
     }
 
     async fn lift_suppression(

@@ -51,7 +51,7 @@ struct LanguageChoice {
 }
 
 impl ActsView {
-    pub(super) fn of(record: &BorrowerRecord, sight: Sight, words: &DeskWords, now: DateTime<Utc>) -> Self {
+    pub(super) fn of(record: &BorrowerRecord, sight: Sight<'_>, words: &DeskWords, now: DateTime<Utc>) -> Self {
         let may = |action| sight.role.allows(action);
         let hold = record.borrower.hold.as_ref().filter(|hold| hold.stands_at(now));
         let ended_by = hold.and_then(HoldKind::of).map_or(Action::ChangePreferences, HoldKind::ended_by);
@@ -100,11 +100,11 @@ fn landing(record: &BorrowerRecord) -> Option<i64> {
 }
 
 /// The channels whose address is not suppressed already.
-fn suppressible(record: &BorrowerRecord, sight: Sight, words: &DeskWords) -> Vec<Choice> {
+fn suppressible(record: &BorrowerRecord, sight: Sight<'_>, words: &DeskWords) -> Vec<Choice> {
     let choice = |channel: Channel| {
         let address = record.borrower.address(channel)?;
         let key = AddressKey::from(&address);
-        if record.suppressions.iter().any(|one| one.address == key && one.until.is_none()) {
+        if record.suppressions.iter().any(|one| one.suppression.address == key && one.suppression.until.is_none()) {
             return None;
         }
         let shown = if sight.is_revealed { address.reveal().to_owned() } else { masked_address(&address) };

@@ -4,17 +4,20 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::acts::ActsView;
+use super::suppressions::SuppressionView;
 use super::timeline::{EntryView, timeline};
 use super::words::DeskWords;
 use crate::domain::{
-    Address, Channel, Hold, HoldKind, Installment, InstallmentStatus, Merchant, StaffRole, State, Suppression,
+    Address, Channel, Hold, HoldKind, Installment, InstallmentStatus, Merchant, StaffRole, State, UserName,
 };
 use crate::pipeline::{BorrowerRecord, Explanation, RuleExplanation, StepExplanation, masked_address};
 use crate::plan::local_date;
 
 /// The rights of the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sight {
+pub(super) struct Sight<'a> {
+    /// The reader.
+    pub(super) user: &'a UserName,
     /// The role of the reader.
     pub(super) role: StaffRole,
     /// Whether the reader has revealed the addresses, on record.
@@ -61,15 +64,6 @@ struct HoldFlag {
 }
 
 #[derive(Debug, Serialize)]
-struct SuppressionView {
-    channel: String,
-    address: String,
-    reason: String,
-    since: String,
-    until: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
 struct OwedView {
     installment: String,
     order: Option<String>,
@@ -108,7 +102,7 @@ pub(super) fn borrower_page(
     record: &BorrowerRecord,
     merchant: &Merchant,
     words: &DeskWords,
-    sight: Sight,
+    sight: Sight<'_>,
     now: DateTime<Utc>,
 ) -> BorrowerPage {
     let BorrowerRecord { borrower, explanation, .. } = record;
@@ -134,7 +128,7 @@ pub(super) fn borrower_page(
         zone: words.zone.to_string(),
         now: words.time(now),
         hold: borrower.hold.as_ref().filter(|hold| hold.stands_at(now)).map(|hold| HoldFlag::of(hold, words)),
-        suppressions: record.suppressions.iter().map(|one| SuppressionView::of(one, sight, words)).collect(),
+        suppressions: record.suppressions.iter().map(|one| SuppressionView::of(one, words, sight, now)).collect(),
         total: words.total(open.iter().map(|one| one.outstanding())),
         owed: open.into_iter().map(owed_view).collect(),
         settled: settled.into_iter().map(owed_view).collect(),
@@ -169,19 +163,6 @@ impl HoldFlag {
             kind: kind.map(|kind| words.say(&format!("hold_{kind}"), &[])),
             note: note.filter(|note| !note.is_empty()),
             is_strict: kind.is_some_and(HoldKind::is_strict),
-        }
-    }
-}
-
-impl SuppressionView {
-    fn of(one: &Suppression, sight: Sight, words: &DeskWords) -> Self {
-        let address = one.address.reveal();
-        Self {
-            channel: words.channel(one.address.channel()),
-            address: if sight.is_revealed { address.to_owned() } else { masked_address(one.address.as_address()) },
-            reason: words.say(&format!("suppression_{}", one.reason), &[]),
-            since: words.time(one.since),
-            until: one.until.map(|until| words.time(until)),
         }
     }
 }

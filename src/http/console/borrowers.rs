@@ -17,8 +17,8 @@ use super::refusal::Refusal;
 use super::staff::Staff;
 use super::words::DeskWords;
 use crate::domain::{
-    Action, Address, AddressKey, AuditAction, AuditSubject, BorrowerId, BorrowerKey, Channel, ContactPreferences,
-    FieldUpdate, Hold, HoldKind, Locale, ManualPreferences, Merchant, MerchantId, Suppression, SuppressionReason,
+    Action, AuditAction, AuditSubject, BorrowerId, BorrowerKey, Channel, ContactPreferences, FieldUpdate, Hold,
+    HoldKind, Locale, ManualPreferences, Merchant, MerchantId,
 };
 use crate::pipeline::{self, AuditNote, BorrowerRecord, ExplainError, ScanScope, borrower_record, plan_start};
 use crate::plan::Span;
@@ -92,14 +92,14 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     let done = done(query.as_deref(), &target.words(&staff));
-    shown(&console, &staff, &target, Sight { role: staff.role, is_revealed: false }, done).await
+    shown(&console, &staff, &target, Sight { user: &staff.user, role: staff.role, is_revealed: false }, done).await
 }
 
 async fn shown(
     console: &Console,
     staff: &Staff,
     target: &Target,
-    sight: Sight,
+    sight: Sight<'_>,
     done: Option<String>,
 ) -> Result<Response, Refusal> {
     let now = console.app.clock.now();
@@ -132,7 +132,7 @@ pub(super) async fn record(
 /// Shows the page with the addresses whole. That somebody did goes on record first.
 pub(super) async fn reveal(State(console): State<Console>, staff: Staff, target: Target) -> Result<Response, Refusal> {
     console.note(&staff, AuditAction::Reveal, AuditSubject::borrower(&target.key)).await?;
-    shown(&console, &staff, &target, Sight { role: staff.role, is_revealed: true }, None).await
+    shown(&console, &staff, &target, Sight { user: &staff.user, role: staff.role, is_revealed: true }, None).await
 }
 
 /// Puts the borrower on hold.
@@ -230,29 +230,4 @@ pub(super) async fn prefer(
         change(&console, &staff, &target, preferences, console.app.clock.now()).await?;
     }
     Ok(target.done("preferences"))
-}
-
-/// Suppresses one of the borrower's addresses, for the merchant.
-pub(super) async fn suppress(
-    State(console): State<Console>,
-    staff: Staff,
-    target: Target,
-    form: FormFields,
-) -> Result<Response, Refusal> {
-    let (now, channel) = (console.app.clock.now(), form.read::<Channel>("channel")?);
-    let by = target.note(&staff, &form)?.at(now);
-    let account = console.patiently(console.store().account(&target.key, now.date_naive(), channel)).await?;
-    let address = account.borrower.and_then(|borrower| borrower.address(channel));
-    let gone = || target.refuse(vec![target.words(&staff).say("not_done_gone", &[])]);
-    let address: AddressKey = address.as_ref().map(<AddressKey as From<&Address>>::from).ok_or_else(gone)?;
-    let suppression = Suppression {
-        merchant: Some(target.key.merchant.clone()),
-        address,
-        reason: SuppressionReason::Manual,
-        source: staff.user.to_string(),
-        since: now,
-        until: None,
-    };
-    console.patiently(staff.store(&console).suppress(&[suppression], Some(&by))).await?;
-    Ok(target.done("suppressed"))
 }

@@ -3,11 +3,13 @@
 use super::words::DeskWords;
 
 /// The sentences that a page may begin with, by the word in its query.
-const DONE: [(&str, &str); 10] = [
+const DONE: [(&str, &str); 12] = [
     ("held", "done_held"),
     ("released", "done_released"),
     ("preferences", "done_preferences"),
     ("suppressed", "done_suppressed"),
+    ("lifted", "done_lifted"),
+    ("lift_asked", "done_lift_asked"),
     ("resent", "done_resent"),
     ("resolved", "done_resolved"),
     ("read", "done_read"),

@@ -8,6 +8,7 @@
 //! | `borrowers` | the page of a borrower, and what its forms ask for |
 //! | `borrower`, `acts`, `timeline` | the content of that page, made from the facts; pure |
 //! | `messages` | the messages as they were sent, and the landing page as the borrower sees it |
+//! | `suppressions` | suppressed addresses, and the button that ends a suppression |
 //! | `evidence` | all contact with the borrower as one file |
 //! | `resends` | the message that would go out now, and the button that sends it |
 //! | `queues`, `queue_acts` | the queues of work for a person, and their forms |
@@ -53,6 +54,7 @@ mod routes;
 mod search;
 mod session;
 mod staff;
+mod suppressions;
 mod texts;
 mod timeline;
 mod words;
@@ -235,7 +237,13 @@ pub fn pages() -> Vec<Page> {
             post.clone(),
             "/console/borrowers/{merchant}/{borrower}/suppress",
             ChangeSuppressions,
-            borrowers::suppress,
+            suppressions::suppress,
+        ),
+        Page::new(
+            post.clone(),
+            "/console/borrowers/{merchant}/{borrower}/lift",
+            ChangeSuppressions,
+            suppressions::lift,
         ),
         Page::new(get.clone(), "/console/queues", ReadReminders, queues::show),
         Page::new(post.clone(), "/console/queues/take", ChangeReplies, queue_acts::take),

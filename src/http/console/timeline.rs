@@ -32,7 +32,7 @@ pub(super) struct EntryView {
 }
 
 /// The list, newest first.
-pub(super) fn timeline(record: &BorrowerRecord, words: &DeskWords, sight: Sight) -> Vec<EntryView> {
+pub(super) fn timeline(record: &BorrowerRecord, words: &DeskWords, sight: Sight<'_>) -> Vec<EntryView> {
     let steps = record.explanation.due_dates.iter().flat_map(|due| due.rules.iter().flat_map(|rule| &rule.steps));
     let mut entries: Vec<_> = steps.flat_map(|step| of_step(step, words)).collect();
     entries.extend(record.replies.iter().map(|reply| of_reply(reply, words, sight)));
@@ -89,7 +89,7 @@ fn mark(event: &str) -> &'static str {
     }
 }
 
-fn of_reply(reply: &ReplyRecord, words: &DeskWords, sight: Sight) -> EntryView {
+fn of_reply(reply: &ReplyRecord, words: &DeskWords, sight: Sight<'_>) -> EntryView {
     let mut text = if sight.role.allows(Action::ReadMessages) {
         words.say("event_reply", &[("text", &reply.said)])
     } else {

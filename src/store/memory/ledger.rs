@@ -378,8 +378,28 @@ impl Ledger {
         found
     }
 
+    /// Takes out the suppressions that match, with what is known about their end.
+    pub(super) fn lift_where(&mut self, is_it: impl Fn(&Suppression) -> bool) {
+        for one in self.suppressions.extract_if(.., |one| is_it(one)) {
+            let key = (one.merchant, one.address);
+            self.lifts.remove(&key);
+            self.covered_opt_outs.remove(&key);
+        }
+    }
+
+    /// Whoever opts out again has not agreed to the end of the opt-out before.
+    pub(super) fn cancel_lifts(&mut self, one: &Suppression) {
+        if !one.reason.is_opt_out() {
+            return;
+        }
+        self.lifts.retain(|(merchant, address), _| {
+            *address != one.address || merchant.is_some() && one.merchant.is_some() && *merchant != one.merchant
+        });
+    }
+
     pub(super) fn suppress(&mut self, suppressions: &[Suppression]) {
         for one in suppressions {
+            self.cancel_lifts(one);
             let is_same = |known: &&Suppression| known.merchant == one.merchant && known.address == one.address;
             if one.until.is_some() && self.suppressions.iter().find(is_same).is_some_and(|known| known.until.is_none())
             {

@@ -191,6 +191,7 @@ impl Tables {
     ) {
         use SuppressionReason::{Bounced, Complained, OptedOut};
         let one = Suppression { merchant, address, reason, source, since: now, until: None };
+        self.ledger.cancel_lifts(&one);
         let mut known = self.ledger.suppressions.iter();
         let stays = known.any(|known| {
             (&known.merchant, &known.address) == (&one.merchant, &one.address)
@@ -247,13 +248,16 @@ impl Tables {
                 let source = format!("{BY_REPLY}{gateway}");
                 self.add(merchant, from.clone(), SuppressionReason::OptedOut, source, now);
             }
-            Intent::Start if !overtaken => self.ledger.suppressions.retain(|known| {
-                known.address != *from
-                    || known.reason != SuppressionReason::OptedOut
-                    || !known.source.starts_with(BY_REPLY)
-                    || known.merchant.is_none()
-                    || known.merchant != merchant
-            }),
+            Intent::Start if !overtaken => {
+                let ended = |known: &Suppression| {
+                    known.address == *from
+                        && known.reason == SuppressionReason::OptedOut
+                        && known.source.starts_with(BY_REPLY)
+                        && known.merchant.is_some()
+                        && known.merchant == merchant
+                };
+                self.ledger.lift_where(ended);
+            }
             _ => {}
         }
         true

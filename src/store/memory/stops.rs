@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, Tables, reports};
 use crate::domain::{
-    AddressKey, AuditOrigin, Channel, HoldReason, LiftDecision, LiftResult, Lifter, ManualChange, MerchantId,
-    Suppression, SuppressionAction, SuppressionChange, SuppressionScope,
+    AddressKey, AuditOrigin, Channel, HoldReason, LiftDecision, LiftRequest, LiftResult, Lifter, ManualChange,
+    MerchantId, Suppression, SuppressionAction, SuppressionChange, SuppressionRecord, SuppressionScope,
 };
 use crate::store::audit_entries;
 use crate::store::{
@@ -53,6 +53,19 @@ impl SuppressionStore for MemoryStore {
 
     async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
         Ok(reports::suppressions(&self.tables().ledger, filter))
+    }
+
+    async fn suppressions_of(&self, address: &AddressKey) -> Result<Vec<SuppressionRecord>, StoreError> {
+        let filter =
+            SuppressionFilter { address: Some(address.clone()), limit: u32::MAX, ..SuppressionFilter::default() };
+        let ledger = &self.tables().ledger;
+        let record = |suppression: Suppression| {
+            let key = (suppression.merchant.clone(), suppression.address.clone());
+            let asked = ledger.lifts.get(&key).map(|(actor, at)| LiftRequest { actor: actor.clone(), at: *at });
+            let is_opt_out = suppression.reason.is_opt_out() || ledger.covered_opt_outs.contains(&key);
+            SuppressionRecord { suppression, is_opt_out, asked }
+        };
+        Ok(reports::suppressions(ledger, &filter).into_iter().map(record).collect())
     }
 
     async fn lift_suppression(
@@ -117,9 +130,7 @@ impl Tables {
         let decision = lifter.decide(by, is_opt_out, known.since, asked);
         match decision {
             LiftDecision::Lift => {
-                self.ledger.suppressions.retain(|one| !is_it(one));
-                self.ledger.lifts.remove(&key);
-                self.ledger.covered_opt_outs.remove(&key);
+                self.ledger.lift_where(is_it);
                 let scope = SuppressionScope::Address { merchant: merchant.cloned(), address: address.clone() };
                 self.record(SuppressionAction::Remove, scope, vec![address.clone()], by);
             }

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 
 use super::schema::end;
-use super::{Batch, Db, SqlStore, Tx, audit, borrower, contacts, installment, rejects, scan, sources, webhooks};
+use super::{
+    Batch, Db, SqlStore, Tx, audit, borrower, contacts, installment, rejects, scan, sources, suppression, webhooks,
+};
 use crate::domain::{
     Amendment, AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Channel, Installment, InstallmentId, KeyRing,
     MerchantId, SourceName, Suppression,
@@ -335,7 +337,25 @@ pub(super) async fn suppress(
     statement: &'static str,
 ) -> Result<(), StoreError> {
     webhooks::note_opt_outs(tx, suppressions).await?;
+    cancel_lifts(tx, suppressions).await?;
     put_suppressions(tx, suppressions, statement).await
+}
+
+/// Whoever opts out again has not agreed to the end of the opt-out before.
+async fn cancel_lifts(tx: &mut Tx, suppressions: &[Suppression]) -> Result<(), StoreError> {
+    let opt_outs: Vec<_> = suppressions.iter().filter(|one| one.reason.is_opt_out()).collect();
+    if opt_outs.is_empty() {
+        return Ok(());
+    }
+    let ring = tx.ring();
+    Batch::of(&opt_outs)
+        .column(|one| one.merchant.as_ref().map(MerchantId::as_str))?
+        .column(|one| one.address.channel().as_str())?
+        .column(|one| compared(ring.as_deref(), one.address.reveal()))?
+        .query(suppression::CANCEL_LIFTS)?
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// Writes suppressions down that are not new.

@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use super::{Batch, Db, SqlStore, Tx, audit, ledger, reports, suppression};
 use crate::domain::{
     AddressKey, Channel, LiftDecision, LiftResult, Lifter, ManualChange, MerchantId, Suppression, SuppressionAction,
-    SuppressionChange,
+    SuppressionChange, SuppressionRecord,
 };
 use crate::store::audit_entries;
 use crate::store::sql::clauses::narrowed;
-use crate::store::sql::report::{ASK_LIFT, HOLD_SUPPRESSION, LiftRow};
+use crate::store::sql::report::{ASK_LIFT, HOLD_SUPPRESSION, LiftRow, SUPPRESSIONS_OF, SuppressionRecordRow};
 use crate::store::sql::sealing::{compared, sealed_address};
 use crate::store::sql::suppression_change::{APPEND, ChangeRow, MATCHING, narrow};
 use crate::store::sql::value::Moment;
@@ -34,6 +34,12 @@ impl SuppressionStore for SqlStore {
         Ok(tx.finish(read).await)
     }
 
+    async fn suppressions_of(&self, address: &AddressKey) -> Result<Vec<SuppressionRecord>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = of_address(&mut tx, address).await?;
+        Ok(tx.finish(read).await)
+    }
+
     async fn lift_suppression(
         &self,
         merchant: Option<&MerchantId>,
@@ -55,6 +61,17 @@ impl SuppressionStore for SqlStore {
         let read = listed(&mut tx, filter).await?;
         Ok(tx.finish(read).await)
     }
+}
+
+async fn of_address(tx: &mut Tx, address: &AddressKey) -> Result<Vec<SuppressionRecord>, StoreError> {
+    let ring = tx.ring();
+    let ring = ring.as_deref();
+    let rows: Vec<SuppressionRecordRow> = sqlx::query_as::<Db, _>(SUPPRESSIONS_OF)
+        .bind(address.channel().as_str())
+        .bind(compared(ring, address.reveal()))
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.into_iter().map(|row| row.record(ring)).collect()
 }
 
 /// Takes a suppression out, or records that a person asks for it.

@@ -9,8 +9,8 @@ use super::clauses::Clause;
 use super::sealing::{open_address, open_personal};
 use super::value::Moment;
 use crate::domain::{
-    Address, Channel, Code, KeyRing, MerchantId, ReminderId, ReminderKey, ReportedState, Step, Suppression,
-    SuppressionReason,
+    Address, Channel, Code, KeyRing, LiftRequest, MerchantId, ReminderId, ReminderKey, ReportedState, Step,
+    Suppression, SuppressionReason, SuppressionRecord,
 };
 use crate::store::{KeptReport, ReplyFilter, ReplyRecord, Sender, StoreError, SuppressionFilter};
 
@@ -167,6 +167,29 @@ impl LiftRow {
     /// The person who asked for its end, and when.
     pub(in crate::store) fn asked(&self) -> Option<(&str, DateTime<Utc>)> {
         Some((self.lift_actor.as_deref()?, self.lift_at.as_ref()?.0))
+    }
+}
+
+/// The suppressions of an address. Binds: channel, address.
+pub(in crate::store) const SUPPRESSIONS_OF: &str = r#"
+    select merchant, channel, address, sealed, reason, source, since, until, covers_opt_out, lift_actor, lift_at
+    from suppression where channel = $1 and address = $2
+    order by coalesce(merchant, '')"#;
+
+/// A row of [`SUPPRESSIONS_OF`].
+#[derive(FromRow)]
+pub(in crate::store) struct SuppressionRecordRow {
+    #[sqlx(flatten)]
+    suppression: SuppressionRow,
+    #[sqlx(flatten)]
+    lift: LiftRow,
+}
+
+impl SuppressionRecordRow {
+    pub(in crate::store) fn record(self, ring: Option<&KeyRing>) -> Result<SuppressionRecord, StoreError> {
+        let is_opt_out = self.lift.is_opt_out()?;
+        let asked = self.lift.asked().map(|(actor, at)| LiftRequest { actor: actor.to_owned(), at });
+        Ok(SuppressionRecord { suppression: self.suppression.suppression(ring)?, is_opt_out, asked })
     }
 }
 

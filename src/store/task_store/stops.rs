@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::TaskStore;
 use crate::domain::{
     AddressKey, Channel, LiftResult, Lifter, ManualChange, MerchantId, Suppression, SuppressionChange,
+    SuppressionRecord,
 };
 use crate::store::{Stop, StopStore, StoreError, SuppressionChangeFilter, SuppressionFilter, SuppressionStore};
 
@@ -48,6 +49,11 @@ impl SuppressionStore for TaskStore {
     async fn suppressions(&self, filter: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
         let filter = filter.clone();
         self.run(|store| async move { store.suppressions(&filter).await }).await
+    }
+
+    async fn suppressions_of(&self, address: &AddressKey) -> Result<Vec<SuppressionRecord>, StoreError> {
+        let address = address.clone();
+        self.run(|store| async move { store.suppressions_of(&address).await }).await
     }
 
     async fn lift_suppression(

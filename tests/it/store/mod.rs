@@ -320,6 +320,7 @@ macro_rules! every_case_on {
                 no_list_puts_an_end_to_an_opt_out,
                 an_opt_out_is_confirmed_once_where_it_is_wanted,
                 suppressions_are_listed_in_pages_and_lifted_one_by_one,
+                who_opts_out_again_cancels_the_request_to_end_it,
             }
             replies {
                 what_may_be_a_refusal_holds_until_it_is_read,

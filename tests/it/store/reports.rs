@@ -7,7 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
     Address, AddressKey, Channel, Code, EmailAddress, EventKind, FieldUpdate, GatewayName, Intent, LedgerRow,
-    LiftResult, Lifter, Next, Origin, Outcome, Phone, ReminderId, ReportedState, State, Suppression, SuppressionReason,
+    LiftResult, Lifter, ManualChange, Next, Origin, Outcome, Phone, ReminderId, ReportedState, State, Suppression,
+    SuppressionReason,
 };
 use dueherald::store::{
     IncomingReply, ReminderFilter, ReplyFilter, ReportAction, ReportBatch, ReportCounts, StatusReport, Store, Subject,
@@ -388,4 +389,46 @@ pub(super) async fn suppressions_are_listed_in_pages_and_lifted_one_by_one(store
 async fn lift(store: &dyn Store, of: Option<&str>) -> LiftResult {
     let of = of.map(merchant);
     store.lift_suppression(of.as_ref(), &phone(), Lifter::Borrower, &by_hand()).await.expect("asked")
+}
+
+pub(super) async fn who_opts_out_again_cancels_the_request_to_end_it(store: &dyn Store, clock: &SimClock) {
+    accepted_as(store, clock, "msg-1").await;
+    let ask = async |lifter, actor: &str, of: Option<&str>| {
+        clock.advance(Duration::from_secs(60));
+        let by = ManualChange { actor: actor.into(), reason: "she called".into(), at: clock.now() };
+        store.lift_suppression(of.map(merchant).as_ref(), &phone(), lifter, &by).await.expect("asked")
+    };
+    let open = async || {
+        let all = store.suppressions_of(&phone()).await.expect("listed");
+        assert!(all.iter().all(|one| one.is_opt_out));
+        let asked = all.iter().map(|one| one.open_request(clock.now()).map(|asked| asked.actor.clone()));
+        asked.collect::<Vec<_>>()
+    };
+    assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 1);
+    assert_eq!(open().await, [None]);
+    assert_eq!(ask(Lifter::Asks, "ana", Some("mall")).await, LiftResult::OnePersonMore);
+    assert_eq!(open().await, [Some("ana".to_owned())]);
+    assert_eq!(answer(store, reply(Some("r1"), Intent::Stop, NINE)).await, 0);
+    assert_eq!(open().await, [Some("ana".to_owned())], "that is the reply from before");
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(answer(store, reply(Some("r2"), Intent::Stop, TEN)).await, 1);
+    assert_eq!(open().await, [None]);
+    assert_eq!(reasons(store).await, of("mall"), "where it came from stays");
+    assert_eq!(ask(Lifter::Confirms, "bo", Some("mall")).await, LiftResult::OnePersonMore, "nobody asks any more");
+    assert_eq!(open().await, [Some("bo".to_owned())]);
+    // A stop that no longer counts is no refusal.
+    assert_eq!(answer(store, reply(Some("r3"), Intent::Stop, NINE)).await, 1);
+    assert_eq!(open().await, [Some("bo".to_owned())]);
+
+    // A request to end the opt-out from all merchants is cancelled by one from this merchant, and none of another.
+    store.suppress(&[suppression(None, phone(), SuppressionReason::OptedOut)], None).await.expect("suppressed");
+    store.suppress(&[suppression(Some("shop"), phone(), SuppressionReason::OptedOut)], None).await.expect("suppressed");
+    for of in [None, Some("shop")] {
+        assert_eq!(ask(Lifter::Asks, "cy", of).await, LiftResult::OnePersonMore);
+    }
+    // By merchant: all, mall, shop.
+    assert_eq!(open().await, [Some("cy".to_owned()), None, Some("cy".to_owned())]);
+    assert_eq!(answer(store, reply(Some("r4"), Intent::Stop, ELEVEN)).await, 1);
+    assert_eq!(open().await, [None, None, Some("cy".to_owned())]);
+    assert_eq!(ask(Lifter::Confirms, "bo", Some("shop")).await, LiftResult::Lifted);
 }

@@ -15,7 +15,7 @@ use dueherald::domain::{
     EmailAddress, Event, EventKind, Installment, InstallmentStatus, KeyRing, LiftResult, Lifter, ManualChange,
     ManualPreferences, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone, Reminder, ReminderId, ReminderKey,
     Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes, SentCount, SourceName, SourceState, State, Step,
-    Suppression, SuppressionChange,
+    Suppression, SuppressionChange, SuppressionRecord,
 };
 use dueherald::http::hosts::PageHosts;
 use dueherald::http::limit::Limits;
@@ -157,6 +157,10 @@ impl SuppressionStore for FakeStore {
     async fn suppressions(&self, _: &SuppressionFilter) -> Result<Vec<Suppression>, StoreError> {
         let suppressed = self.suppressed.lock().expect("nobody panics with it").clone();
         self.answer(suppressed).await
+    }
+
+    async fn suppressions_of(&self, _: &AddressKey) -> Result<Vec<SuppressionRecord>, StoreError> {
+        unreachable!("no page for borrowers shows requests")
     }
 
     async fn lift_suppression(

@@ -227,6 +227,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     ),
     suppress: |store, m| store.suppress(&[suppression(None, phone(), SuppressionReason::OptedOut)], Some(&by_hand())),
     suppressions: |store, m| store.suppressions(&SuppressionFilter { limit: 10, ..SuppressionFilter::default() }),
+    suppressions_of: |store, m| store.suppressions_of(&AddressKey::from(phone())),
     lift_suppression: |store, m| store.lift_suppression(
         None, &AddressKey::from(phone()), Lifter::Confirms, &by_hand()
     ),

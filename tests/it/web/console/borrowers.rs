@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use dueherald::clock::Clock;
 use dueherald::domain::{AuditAction, EmailParts, InstallmentStatus, Message, MessageRecord, StaffRole};
-use dueherald::store::{AuditFilter, ReminderFilter, SuppressionFilter, WriteMode};
+use dueherald::store::{AuditFilter, ReminderFilter, WriteMode};
 use rstest::rstest;
 
 use super::{Answer, Bench, Browser, PASSWORD, csrf};
@@ -11,7 +11,7 @@ use crate::fixtures::{installment, reminder, row};
 use crate::store::outcomes::{accepted, settle};
 use crate::store::sample::claim_all;
 
-const PAGE: &str = "/console/borrowers/mall/b%2D1";
+pub(super) const PAGE: &str = "/console/borrowers/mall/b%2D1";
 
 /// A console with borrower `b-1` of `mall`, who owes two instalments, and one of `harbour`.
 pub(super) async fn bench() -> Bench {
@@ -115,19 +115,6 @@ async fn who_says_that_it_is_paid_is_left_alone_for_two_days() {
     post(&mut agent, &format!("{PAGE}/hold"), &[("kind", "says_paid")]).await;
     let page = agent.get(PAGE).await;
     assert!(page.body.contains("On hold until 2026-11-24 10:00 CST"), "{}", page.body);
-}
-
-#[tokio::test]
-async fn an_address_is_suppressed_for_a_reason_and_on_record() {
-    let bench = bench().await;
-    let mut agent = logged_in(&bench, StaffRole::Agent).await;
-    let path = format!("{PAGE}/suppress");
-    assert_eq!(post(&mut agent, &path, &[("channel", "sms"), ("reason", " ")]).await.status, StatusCode::CONFLICT);
-    let done = post(&mut agent, &path, &[("channel", "sms"), ("reason", "asked on the phone")]).await;
-    assert_eq!(done.header("location"), format!("{PAGE}?done=suppressed"));
-    let filter = SuppressionFilter { limit: 9, ..SuppressionFilter::default() };
-    assert_eq!(bench.store.suppressions(&filter).await.expect("listed").len(), 1);
-    assert_eq!(audited(&bench, AuditAction::Suppress).await, 1);
 }
 
 #[rstest]

@@ -83,6 +83,9 @@ async fn works(bench: &Bench, ids: super::queues::QueueIds) {
     done(&mut admin, &format!("{PAGE}/release"), &[]).await;
     done(&mut admin, &format!("{PAGE}/preferences"), &[("language", "en"), ("channel", "email")]).await;
     done(&mut admin, &format!("{PAGE}/suppress"), &[("channel", "email"), reason]).await;
+    let page = admin.get(PAGE).await;
+    let seen = super::borrowers::hidden(&page, "seen");
+    done(&mut admin, &format!("{PAGE}/lift"), &[("channel", "email"), ("seen", &*seen), reason]).await;
     let left = post(&mut admin, "/console/logout", &[]).await;
     assert_eq!(left.header("location"), "/console/login");
     assert!(bench.store.rejects(&RejectFilter { limit: 9, ..Default::default() }).await.expect("listed").is_empty());

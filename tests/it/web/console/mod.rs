@@ -9,6 +9,7 @@ mod queues;
 mod records;
 mod roles;
 mod session;
+mod suppressions;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
