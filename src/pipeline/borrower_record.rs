@@ -8,7 +8,7 @@ use crate::domain::{AddressKey, Borrower, BorrowerKey, Channel, Click, Installme
 use crate::plan::{Policy, Span};
 use crate::store::{
     FunnelStore, InstallmentFilter, LedgerStore, PreferenceStore, PreferencesRecord, RejectStore, ReminderStore,
-    ReplyFilter, ReplyRecord, ReplyStore, StoreError, SuppressionStore,
+    ReplyFilter, ReplyRecord, ReplyStore, SettledInstallment, StoreError, SuppressionStore,
 };
 
 use super::{ExplainError, ExplainRequest, Explanation, LinkGates, explain};
@@ -23,6 +23,8 @@ pub struct BorrowerRecord {
     pub borrower: Borrower,
     /// All instalments by due date, also those that are paid or cancelled.
     pub installments: Vec<Installment>,
+    /// When payments and cancellations became known, oldest first.
+    pub settled: Vec<SettledInstallment>,
     /// Past and future reminders, with the reasons.
     pub explanation: Explanation,
     /// Suppressions of the borrower's addresses, by the merchant and for all, with the requests to end them.
@@ -65,6 +67,7 @@ where
         ..InstallmentFilter::default()
     };
     let installments = store.installments(&filter).await?;
+    let settled = store.settled_installments(key).await?;
     let account = store.account(key, scans.horizon.now.date_naive(), Channel::Sms).await?;
     let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.clone()));
     let addresses = addresses_of(&borrower);
@@ -78,7 +81,7 @@ where
     let clicks = store.clicks_of(key, LOOK_AT).await?;
     let suppressions = suppressions(store, key, &addresses).await?;
     let preferences = store.preferences(key).await?;
-    Ok(BorrowerRecord { borrower, installments, explanation, suppressions, replies, clicks, preferences })
+    Ok(BorrowerRecord { borrower, installments, settled, explanation, suppressions, replies, clicks, preferences })
 }
 
 /// The borrower, the instalments and the suppressions, without the history.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Registry, RouteSnapshot};
 use crate::domain::{
-    Borrower, Channel, EmailParts, Installment, LinkMode, Merchant, Message, RegisteredSms, ReminderId, RouteKey,
-    SmsText, TemplateName,
+    Borrower, Channel, EmailParts, Installment, LinkMode, Locale, Merchant, Message, RegisteredSms, ReminderId,
+    RouteKey, SmsText, TemplateName,
 };
 use crate::plan::SendPlan;
 use crate::render::{LinkKeys, Phase, Purpose, RegisteredTemplates, RenderError, RenderRequest, Renderer, Sample};
@@ -18,6 +18,21 @@ pub struct ComposedMessage {
     pub message: Message,
     /// To which route it leads by a link that is the same for everybody, and so cannot follow when the route moves.
     pub route: Option<RouteKey>,
+}
+
+/// A message of a notice that is asked for before there is one.
+#[derive(Debug, Clone, Copy)]
+pub struct NoticeSample<'a> {
+    /// In whose name.
+    pub merchant: &'a Merchant,
+    /// The template of the notice.
+    pub template: &'a TemplateName,
+    /// The channel.
+    pub channel: Channel,
+    /// The locale of the borrower.
+    pub locale: &'a Locale,
+    /// How the debt stands to its due date.
+    pub phase: Phase,
 }
 
 /// Composes messages from templates, links and routes.
@@ -117,6 +132,36 @@ impl Composer {
         match registered {
             Some(registered) => registered.fill(&request).ok().map(Message::Registered),
             None => self.renderer.render(&request).ok(),
+        }
+    }
+
+    /// A message of a notice, with everything about the borrower made up; links that are the same for everybody lead to
+    /// the routes that were known last.
+    ///
+    /// # Errors
+    /// When its template does not render, or the message is longer than one may be.
+    pub fn notice_sample(
+        &self,
+        notice: &NoticeSample<'_>,
+        mode: LinkMode,
+        registered: Option<&RegisteredTemplates>,
+    ) -> Result<Message, RenderError> {
+        let mut sample = Sample::new(notice.merchant, notice.locale, notice.phase, 1);
+        match mode {
+            LinkMode::Personal => {}
+            LinkMode::Fixed => {
+                sample.link = fixed_link(&self.routes.seen(), &sample.installments).map(|(link, _)| link);
+            }
+            LinkMode::None => sample.link = None,
+        }
+        let request = RenderRequest {
+            template: Some(notice.template),
+            no_other_template: true,
+            ..sample.request(notice.channel, notice.locale)
+        };
+        match registered {
+            Some(registered) => registered.fill(&request).map(Message::Registered),
+            None => self.renderer.render(&request),
         }
     }
 

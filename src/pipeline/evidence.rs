@@ -4,9 +4,9 @@ mod acts;
 mod entries;
 mod in_force;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::domain::{
     AddressKey, AuditAction, AuditEntry, AuditSubject, AuditValues, Borrower, BorrowerKey, Channel, Click, Event,
@@ -57,7 +57,7 @@ impl EvidenceRequest {
 #[derive(Debug)]
 struct EvidenceFacts {
     borrower: Borrower,
-    /// By due date, each with the time when it was known that nothing is owed on that date any more.
+    /// By due date, each with the time when it became known that nothing of it is owed any more.
     installments: Vec<(Installment, Option<DateTime<Utc>>)>,
     /// Oldest first.
     reminders: Vec<ReminderFacts>,
@@ -169,17 +169,13 @@ async fn installments(
         limit: ALL,
         ..InstallmentFilter::default()
     };
-    let mut all = Vec::new();
-    let mut settled: Option<(NaiveDate, Option<DateTime<Utc>>)> = None;
-    for one in store.installments(&filter).await? {
-        if settled.is_none_or(|(date, _)| date != one.due_date) {
-            let account = store.account(key, one.due_date, Channel::Sms).await?;
-            settled = Some((one.due_date, account.settled_at));
-        }
-        let known = settled.and_then(|(_, at)| at).filter(|_| !one.is_due());
-        all.push((one, known));
-    }
-    Ok(all)
+    let settlements = store.settled_installments(key).await?.into_iter().map(|one| (one.installment, one.at));
+    let settled: BTreeMap<_, _> = settlements.collect();
+    let all = store.installments(&filter).await?.into_iter();
+    Ok(all
+        .map(|one| (settled.get(&one.id).copied().filter(|_| !one.is_due()), one))
+        .map(|(at, one)| (one, at))
+        .collect())
 }
 
 async fn reminders(

@@ -55,7 +55,7 @@ pub use audit::{AuditVerdict, keep_checkpoint, verify_audit};
 pub use audit_note::{AuditNote, AuditNoteError};
 pub use borrower_record::{BorrowerFacts, BorrowerRecord, borrower_facts, borrower_record};
 pub use breaker::{Admission, Breaker};
-pub use compose::{ComposedMessage, Composer};
+pub use compose::{ComposedMessage, Composer, NoticeSample};
 pub use dispatch::{LaneEnd, SendLane, drain};
 pub use dispatcher::{DispatchSettings, Dispatcher};
 pub use evidence::{EvidenceRequest, evidence, evidence_object, evidence_record};

@@ -77,7 +77,7 @@ pub enum MessageContent {
 }
 
 /// The parts of a message, each exactly as it was composed but for tokens.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MessageParts {
     /// The provider's code of its template.
     #[serde(skip_serializing_if = "Option::is_none")]

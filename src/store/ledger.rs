@@ -42,6 +42,11 @@ pub trait LedgerStore: Debug + Send + Sync {
     /// Instalments of any status that match, ordered by due date and number; at most `filter.limit`.
     async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError>;
 
+    /// When it became known that nothing is owed of a borrower's instalments any more: the time at which a payment or a
+    /// cancellation reached this store, oldest first. Instalments that are owed are left out, and so are those that
+    /// earlier versions settled without a time.
+    async fn settled_installments(&self, borrower: &BorrowerKey) -> Result<Vec<SettledInstallment>, StoreError>;
+
     /// The facts for deciding about a reminder: the current state of one borrower, one due date and one channel.
     async fn account(
         &self,
@@ -162,4 +167,13 @@ pub struct InstallmentFilter {
     pub after: Option<(NaiveDate, InstallmentId)>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// The time at which it became known that nothing is owed of an instalment any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledInstallment {
+    /// The instalment.
+    pub installment: InstallmentId,
+    /// The time; not the day on which the borrower paid.
+    pub at: DateTime<Utc>,
 }

@@ -71,11 +71,12 @@ pub use gateway_state::GatewayStateStore;
 pub use hold::HoldStore;
 pub use incarnation::IncarnationStore;
 pub use ledger::{
-    Change, DueCursor, InstallmentFilter, LedgerPart, LedgerPartResult, LedgerStore, PreferencesRecord, WriteMode,
+    Change, DueCursor, InstallmentFilter, LedgerPart, LedgerPartResult, LedgerStore, PreferencesRecord,
+    SettledInstallment, WriteMode,
 };
 pub use memory::MemoryStore;
 pub use message::SentMessage;
-pub use notice::{HeldMessage, NoticeCount, NoticeStore};
+pub use notice::{HeldMessage, NoticeAudience, NoticeCount, NoticeStore};
 pub use outbox::{
     ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, Decider, NextLook, OutboxStore, QueueCounts, RehomeScope,
     ReminderFilter, ReminderView, Stop, UnknownReminder,

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::StoreError;
 use crate::domain::{
-    BorrowerKey, Channel, GatewayName, MerchantId, Notice, NoticeChange, NoticeName, NoticeState, Recipient,
+    BorrowerKey, Channel, GatewayName, Locale, MerchantId, Notice, NoticeChange, NoticeName, NoticeState, Recipient,
     ReminderId, ReminderKey, RouteKey, State,
 };
 
@@ -32,6 +32,9 @@ pub trait NoticeStore: Debug + Send + Sync {
 
     /// The merchants of the recipients of a notice; none if it has no recipients, or is not there.
     async fn notice_merchants(&self, name: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError>;
+
+    /// The recipients of a notice in groups that get the same text, ordered by merchant, channel and locale.
+    async fn notice_audience(&self, name: &NoticeName) -> Result<Vec<NoticeAudience>, StoreError>;
 
     /// The state changes of a notice with their authors, oldest first.
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError>;
@@ -60,6 +63,19 @@ pub trait NoticeStore: Debug + Send + Sync {
     /// The messages that borrowers hold about due dates: they went out, or may have, and are not known not to have
     /// arrived.
     async fn held(&self, about: &[(BorrowerKey, NaiveDate)]) -> Result<Vec<HeldMessage>, StoreError>;
+}
+
+/// Recipients of a notice who get the same text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeAudience {
+    /// Borrowers of this merchant.
+    pub merchant: MerchantId,
+    /// On this channel.
+    pub channel: Channel,
+    /// With this locale; `None` for that of the merchant.
+    pub locale: Option<Locale>,
+    /// How many.
+    pub count: u64,
 }
 
 /// How many recipients of a notice have come how far.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use dueherald::domain::{BorrowerKey, MerchantId, Notice, NoticeChange, NoticeName, NoticeState, Recipient};
-use dueherald::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
+use dueherald::store::{HeldMessage, NoticeAudience, NoticeCount, NoticeStore, StoreError};
 
 use crate::store::FaultyStore;
 
@@ -30,6 +30,10 @@ impl NoticeStore for FaultyStore {
 
     async fn notice_merchants(&self, name: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError> {
         self.inner().notice_merchants(name).await
+    }
+
+    async fn notice_audience(&self, name: &NoticeName) -> Result<Vec<NoticeAudience>, StoreError> {
+        self.inner().notice_audience(name).await
     }
 
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {

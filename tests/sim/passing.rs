@@ -15,8 +15,8 @@ use dueherald::store::{
     AnswerStore, Change, DueCursor, FunnelStore, GatewayStateStore, InstallmentFilter, KeptReport, LedgerStore,
     PreferenceStore, PreferencesRecord, QueueCounts, ReminderFilter, ReminderStore, ReminderView, ReplyFilter,
     ReplyReading, ReplyRecord, ReplyStore, ReportAction, ReportBatch, ReportCounts, ReportStore, RouteStore,
-    SentMessage, SourceStore, Stop, StopStore, StoreError, SuppressionChangeFilter, SuppressionFilter,
-    SuppressionStore, WriteMode,
+    SentMessage, SettledInstallment, SourceStore, Stop, StopStore, StoreError, SuppressionChangeFilter,
+    SuppressionFilter, SuppressionStore, WriteMode,
 };
 
 use crate::store::FaultyStore;
@@ -235,6 +235,10 @@ impl LedgerStore for FaultyStore {
 
     async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
         self.inner().installments(filter).await
+    }
+
+    async fn settled_installments(&self, borrower: &BorrowerKey) -> Result<Vec<SettledInstallment>, StoreError> {
+        self.inner().settled_installments(borrower).await
     }
 
     async fn account(&self, who: &BorrowerKey, due: NaiveDate, channel: Channel) -> Result<Account, StoreError> {

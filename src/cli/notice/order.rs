@@ -12,9 +12,11 @@ use crate::app::App;
 use crate::cli::route::link_modes;
 use crate::cli::table::table;
 use crate::cli::{CliError, Exit, merchant};
-use crate::domain::{BorrowerId, Channel, LinkMode, Merchant, MerchantId, Message, NoticeName, RouteKey, TemplateName};
+use crate::domain::{BorrowerId, Channel, Merchant, MerchantId, Message, NoticeName, RouteKey, TemplateName};
 use crate::gateway::Gateway;
-use crate::pipeline::{AuditNote, NoticeOrder, Preview, Recall, RouteSnapshot, Selection, create as make, preview};
+use crate::pipeline::{
+    AuditNote, NoticeOrder, NoticeSample, Preview, Recall, RouteSnapshot, Selection, create as make, preview,
+};
 use crate::render::{Phase, RenderRequest, Sample};
 use crate::source::{Encoding, TextInput, TextOptions, read_borrower_list};
 
@@ -101,7 +103,7 @@ pub(super) async fn create(args: CreateArgs, app: &App, out: &mut (dyn Write + S
     if args.dry_run {
         let found = preview(&*app.store, &app.policy, &selection, &args.template, now).await?;
         print_preview(&found, &selection, app, out)?;
-        show_samples(&args, &merchants, &found, &seen, app, out)?;
+        show_samples(&args, &merchants, &found, app, out)?;
         return Ok(Exit::Done);
     }
     let order = NoticeOrder {
@@ -252,7 +254,6 @@ fn show_samples(
     args: &CreateArgs,
     merchants: &[&Merchant],
     found: &Preview,
-    seen: &RouteSnapshot,
     app: &App,
     out: &mut (dyn Write + Send),
 ) -> Result<(), CliError> {
@@ -260,24 +261,9 @@ fn show_samples(
     let wanted = merchants.iter().flat_map(|merchant| found.channels.keys().map(move |channel| (*merchant, *channel)));
     for (merchant, channel) in wanted.take(SHOWN) {
         let Some(gateway) = gateways(channel, merchant, app).next() else { continue };
-        let sample = Sample::new(merchant, &merchant.locale, phase, 1);
-        let routes = sample.installments.iter().flat_map(|one| seen.open_for(one));
-        let entry = routes.into_iter().find_map(|route| route.kind.fixed_page());
-        let link = match gateway.link_mode() {
-            LinkMode::Personal => sample.link.as_deref(),
-            LinkMode::Fixed => entry,
-            LinkMode::None => None,
-        };
-        let request = RenderRequest {
-            template: Some(&args.template),
-            no_other_template: true,
-            link,
-            ..sample.request(channel, &merchant.locale)
-        };
-        let message = match gateway.registered() {
-            Some(registered) => registered.fill(&request).map(Message::Registered),
-            None => app.composer.renderer.render(&request),
-        };
+        let (template, locale) = (&args.template, &merchant.locale);
+        let sample = NoticeSample { merchant, template, channel, locale, phase };
+        let message = app.composer.notice_sample(&sample, gateway.link_mode(), gateway.registered());
         let message = message.map_err(|error| CliError::Failed(error.to_string()))?;
         writeln!(out, "\n{} by {channel}, with sample data:", merchant.id)?;
         match message {

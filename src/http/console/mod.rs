@@ -12,6 +12,7 @@
 //! | `evidence` | all contact with the borrower as one file |
 //! | `resends` | the message that would go out now, and the button that sends it |
 //! | `queues`, `queue_acts` | the queues of work for a person, and their forms |
+//! | `notices` | a notice with its texts, and the button that approves it |
 //! | `routes`, `gateways` | merchants with their ways to repay; the accounts at providers |
 //! | `figures`, `chart` | what was sent and what came of it, as charts; the funnel |
 //! | `audit` | who did what |
@@ -44,6 +45,7 @@ mod gateways;
 mod hashing;
 mod login;
 mod messages;
+mod notices;
 mod oidc;
 mod page;
 mod queue_acts;
@@ -188,7 +190,7 @@ impl From<Action> for PageAccess {
 pub fn pages() -> Vec<Page> {
     use Action::{
         ApproveNotices, ChangePreferences, ChangeRejects, ChangeReplies, ChangeSuppressions, ReadAudit, ReadFigures,
-        ReadLedger, ReadMessages, ReadReminders, ReadRoutes, Resend, Resolve, RevealAddresses,
+        ReadLedger, ReadMessages, ReadNotices, ReadReminders, ReadRoutes, Resend, Resolve, RevealAddresses,
     };
     use PageAccess::{LoggedIn, Open};
     const BORROWER: &str = "/console/borrowers/{merchant}/{borrower}";
@@ -250,7 +252,8 @@ pub fn pages() -> Vec<Page> {
         Page::new(post.clone(), "/console/queues/unknown", Resolve, queue_acts::settle),
         Page::new(post.clone(), "/console/queues/reply", ChangeReplies, queue_acts::read_reply),
         Page::new(post.clone(), "/console/queues/rejects", ChangeRejects, queue_acts::sort_out),
-        Page::new(post.clone(), "/console/queues/notice", ApproveNotices, queue_acts::approve_notice),
+        Page::new(get.clone(), "/console/notices/{name}", ReadNotices, notices::show),
+        Page::new(post.clone(), "/console/notices/{name}", ApproveNotices, notices::let_out),
         Page::new(get.clone(), "/console/routes", ReadRoutes, routes::show),
         Page::new(get.clone(), "/console/gateways", ReadFigures, gateways::show),
         Page::new(get.clone(), "/console/figures", ReadFigures, figures::show),

@@ -1,5 +1,4 @@
-//! The forms of `/console/queues`: they settle unknown reminders, read replies, retry and drop rejected records, and
-//! approve notices.
+//! The forms of `/console/queues`: they settle unknown reminders, read replies, retry and drop rejected records.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -9,7 +8,7 @@ use super::form::FormFields;
 use super::refusal::Refusal;
 use super::staff::Staff;
 use crate::domain::{MerchantId, ReminderId};
-use crate::pipeline::{AuditNote, Finding, NoticeError, ResolveError, approve, resolve, retry_records};
+use crate::pipeline::{AuditNote, Finding, ResolveError, resolve, retry_records};
 use crate::store::{DropOrder, KeptRecord, RejectFilter, ReminderFilter, ReplyFilter, ReplyReading};
 
 const PAGE: &str = "/console/queues";
@@ -17,16 +16,18 @@ const PAGE: &str = "/console/queues";
 /// The most items that one form may name.
 const MOST: usize = 200;
 
-fn done(word: &str) -> Response {
+/// Leads back to the queues, which say what was done.
+pub(super) fn done(word: &str) -> Response {
     Redirect::to(&format!("{PAGE}?done={word}")).into_response()
 }
 
-fn refuse(reasons: Vec<String>) -> Refusal {
+/// A refusal that leads back to the queues.
+pub(super) fn refuse(reasons: Vec<String>) -> Refusal {
     Refusal::NotDone { reasons, back: PAGE.to_owned() }
 }
 
 /// The person, and the reason.
-fn note(staff: &Staff, fields: &FormFields) -> Result<AuditNote, Refusal> {
+pub(super) fn note(staff: &Staff, fields: &FormFields) -> Result<AuditNote, Refusal> {
     let note = AuditNote::new(staff.user.as_str(), fields.text("reason").unwrap_or_default());
     note.map_err(|error| refuse(vec![error.to_string()]))
 }
@@ -161,31 +162,4 @@ async fn record(console: &Console, staff: &Staff, id: i64) -> Result<Option<Kept
     let found = console.patiently(console.store().rejects(&filter)).await?.pop();
     let may_see = |merchant: Option<&MerchantId>| merchant.is_some_and(|merchant| staff.may_see(merchant));
     Ok(found.filter(|kept| kept.id == id && may_see(kept.record.merchant.as_ref())))
-}
-
-/// Lets a notice go out that another person made.
-pub(super) async fn approve_notice(
-    State(console): State<Console>,
-    staff: Staff,
-    fields: FormFields,
-) -> Result<Response, Refusal> {
-    let name = fields.read("name")?;
-    let merchants = console.patiently(console.store().notice_merchants(&name)).await?;
-    if merchants.is_empty() || !merchants.is_subset(&staff.merchants) {
-        return Err(Refusal::NotFound);
-    }
-    let (store, note, now) = (staff.store(&console), note(&staff, &fields)?, console.app.clock.now());
-    let approved = async {
-        match approve(&*store, &name, &note, now).await {
-            Ok(_) => Ok(None),
-            Err(NoticeError::Store(error)) => Err(error),
-            Err(error) => Ok(Some(error)),
-        }
-    };
-    let words = staff.words(&console);
-    match console.patiently(approved).await? {
-        None => Ok(done("approved")),
-        Some(NoticeError::SamePerson(_)) => Err(refuse(vec![words.say("notice_own", &[])])),
-        Some(_) => Err(refuse(vec![words.say("notice_changed", &[])])),
-    }
 }

@@ -40,7 +40,6 @@ struct QueuesPage {
     may_read: bool,
     may_change_replies: bool,
     may_change_rejects: bool,
-    may_approve: bool,
 }
 
 /// How long something has waited, and who has taken it.
@@ -100,8 +99,6 @@ struct NoticeItem {
     recipients: u64,
     actor: String,
     reason: String,
-    /// Whether the reader made it: another person has to approve it.
-    is_own: bool,
 }
 
 /// Shows the page.
@@ -122,7 +119,6 @@ pub(super) async fn show(
         may_read: allows(Action::ReadMessages),
         may_change_replies: allows(Action::ChangeReplies),
         may_change_rejects: allows(Action::ChangeRejects),
-        may_approve: allows(Action::ApproveNotices),
         ..QueuesPage::default()
     };
     for merchant in staff.merchants_of(&console.app).keys() {
@@ -241,7 +237,6 @@ impl Reader<'_> {
             recipients: view.recipients(),
             actor: notice.actor.clone(),
             reason: notice.reason.clone(),
-            is_own: notice.actor == self.staff.user.as_str(),
             waits,
         }
     }

@@ -1,5 +1,5 @@
-//! The history of a borrower's reminders, in one list: plans, attempts, receipts, replies, clicks, changes by staff.
-//! Pure.
+//! The history of a borrower's reminders, in one list: plans, attempts, receipts, replies, clicks, payments, changes by
+//! staff. Pure.
 
 use std::cmp::Reverse;
 
@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::borrower::Sight;
 use super::words::DeskWords;
-use crate::domain::{Action, Click, EventKind};
+use crate::domain::{Action, Click, EventKind, InstallmentStatus};
 use crate::pipeline::{BorrowerRecord, StepExplanation, Timeline};
-use crate::store::{PreferencesRecord, ReplyRecord};
+use crate::store::{PreferencesRecord, ReplyRecord, SettledInstallment};
 
 /// The most entries that a page shows.
 const MOST: usize = 300;
@@ -37,6 +37,7 @@ pub(super) fn timeline(record: &BorrowerRecord, words: &DeskWords, sight: Sight<
     let mut entries: Vec<_> = steps.flat_map(|step| of_step(step, words)).collect();
     entries.extend(record.replies.iter().map(|reply| of_reply(reply, words, sight)));
     entries.extend(record.clicks.iter().map(|click| of_click(click, words)));
+    entries.extend(record.settled.iter().filter_map(|one| of_settlement(record, one, words)));
     entries.extend(record.preferences.iter().map(|change| of_preferences(change, words)));
     entries.sort_by_key(|entry| Reverse(entry.at));
     entries.truncate(MOST);
@@ -106,6 +107,21 @@ fn of_reply(reply: &ReplyRecord, words: &DeskWords, sight: Sight<'_>) -> EntryVi
 fn of_click(click: &Click, words: &DeskWords) -> EntryView {
     let text = words.say("event_click", &[("route", click.route.as_str())]);
     EntryView { reminder: Some(click.reminder.0), ..entry(click.at, "good", text, words) }
+}
+
+/// A payment or a cancellation, at the time when it became known.
+fn of_settlement(record: &BorrowerRecord, settlement: &SettledInstallment, words: &DeskWords) -> Option<EntryView> {
+    let one = record.installments.iter().find(|one| one.id == settlement.installment)?;
+    let values = [
+        ("installment", one.id.as_str()),
+        ("amount", &*words.money(&one.amount)),
+        ("due_date", &*words.date(one.due_date)),
+    ];
+    let (mark, key) = match one.status {
+        InstallmentStatus::Cancelled => ("", "event_cancelled_installment"),
+        InstallmentStatus::Open | InstallmentStatus::Paid => ("good", "event_paid"),
+    };
+    Some(entry(settlement.at, mark, words.say(key, &values), words))
 }
 
 fn of_preferences(change: &PreferencesRecord, words: &DeskWords) -> EntryView {

@@ -16,8 +16,8 @@ use crate::domain::{
 use crate::plan::{Account, Due, MOST_OF_ONE_PERSON, RecentContacts};
 use crate::store::audit_entries;
 use crate::store::{
-    Change, Changes, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, RejectStore, Stop, StoreError, WriteMode,
-    merge,
+    Change, Changes, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, RejectStore, SettledInstallment, Stop,
+    StoreError, WriteMode, merge,
 };
 
 use super::rejects::Rejects;
@@ -56,6 +56,10 @@ impl LedgerStore for MemoryStore {
 
     async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
         Ok(self.tables().ledger.installments(filter))
+    }
+
+    async fn settled_installments(&self, borrower: &BorrowerKey) -> Result<Vec<SettledInstallment>, StoreError> {
+        Ok(self.tables().ledger.settled_installments(borrower))
     }
 
     async fn account(
@@ -171,6 +175,17 @@ impl Ledger {
     fn settled_at(&self, installments: &[Installment]) -> Option<DateTime<Utc>> {
         let settled = |one: &Installment| self.settled.get(&(one.merchant.clone(), one.id.clone())).copied();
         installments.iter().map(settled).collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
+    fn settled_installments(&self, borrower: &BorrowerKey) -> Vec<SettledInstallment> {
+        let owed = self.owed.get(borrower).into_iter().flatten();
+        let settled = owed.filter_map(|id| {
+            let at = self.settled.get(&(borrower.merchant.clone(), id.clone()))?;
+            Some(SettledInstallment { installment: id.clone(), at: *at })
+        });
+        let mut all: Vec<_> = settled.collect();
+        all.sort_by(|a, b| (a.at, &a.installment).cmp(&(b.at, &b.installment)));
+        all
     }
 
     /// How many borrowers there are, and how many of them without a verifier.

@@ -8,12 +8,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::outbox::Outbox;
 use super::{MemoryStore, Tables};
 use crate::domain::{
-    AuditOrigin, BorrowerKey, EventKind, HoldCause, HoldReason, MerchantId, NewReminder, Notice, NoticeChange,
+    AuditOrigin, BorrowerKey, EventKind, HoldCause, HoldReason, Locale, MerchantId, NewReminder, Notice, NoticeChange,
     NoticeFacts, NoticeName, NoticeState, Origin, Recipient, ReminderId, ReminderKey, Step,
 };
 use crate::store::audit_entries;
 use crate::store::notice::Sign;
-use crate::store::{HeldMessage, NoticeCount, NoticeStore, RELEASED_AT_ONCE, StoreError, WriteMode};
+use crate::store::{HeldMessage, NoticeAudience, NoticeCount, NoticeStore, RELEASED_AT_ONCE, StoreError, WriteMode};
 
 /// Every notice, by name.
 pub(super) type Notices = BTreeMap<NoticeName, StoredNotice>;
@@ -91,6 +91,20 @@ impl NoticeStore for MemoryStore {
         let tables = self.tables();
         let recipients = tables.notices.get(name).into_iter().flat_map(|kept| kept.recipients.keys());
         Ok(recipients.map(|borrower| borrower.merchant.clone()).collect())
+    }
+
+    async fn notice_audience(&self, name: &NoticeName) -> Result<Vec<NoticeAudience>, StoreError> {
+        let tables = self.tables();
+        let mut counts = BTreeMap::<(MerchantId, &'static str, Option<Locale>), u64>::new();
+        for (one, _) in tables.notices.get(name).into_iter().flat_map(|kept| kept.recipients.values()) {
+            let locale = tables.ledger.borrowers().get(&one.borrower).and_then(|borrower| borrower.locale.clone());
+            *counts.entry((one.borrower.merchant.clone(), one.channel.as_str(), locale)).or_default() += 1;
+        }
+        let audience = |((merchant, channel, locale), count): ((_, &str, _), _)| {
+            let channel = channel.parse().expect("it is the word of a channel");
+            NoticeAudience { merchant, channel, locale, count }
+        };
+        Ok(counts.into_iter().map(audience).collect())
     }
 
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {

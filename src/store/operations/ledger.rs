@@ -20,11 +20,14 @@ use crate::store::sql::account::{ACCOUNT, AccountNowRow, settled_at};
 use crate::store::sql::borrower::KnownBorrowerRow;
 use crate::store::sql::clauses::narrowed;
 use crate::store::sql::import_batch::ImportBatch;
-use crate::store::sql::installment::{DUE_PAGE, DueRow, KnownInstallmentRow, MATCHING, narrow};
+use crate::store::sql::installment::{DUE_PAGE, DueRow, KnownInstallmentRow, MATCHING, SETTLED, SettledRow, narrow};
 use crate::store::sql::sealing::{PersonalColumns, compared, sealed_address};
 use crate::store::sql::suppression::last_words;
 use crate::store::sql::value::{Amount, Moment};
-use crate::store::{Change, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, RejectStore, StoreError, WriteMode};
+use crate::store::{
+    Change, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, RejectStore, SettledInstallment, StoreError,
+    WriteMode,
+};
 
 #[async_trait]
 impl LedgerStore for SqlStore {
@@ -64,6 +67,12 @@ impl LedgerStore for SqlStore {
     async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
         let mut tx = self.read().await?;
         let read = installments(&mut tx, filter).await?;
+        Ok(tx.finish(read).await)
+    }
+
+    async fn settled_installments(&self, borrower: &BorrowerKey) -> Result<Vec<SettledInstallment>, StoreError> {
+        let mut tx = self.read().await?;
+        let read = settled_installments(&mut tx, borrower).await?;
         Ok(tx.finish(read).await)
     }
 
@@ -284,6 +293,15 @@ pub(super) fn group(row: DueRow, before: Option<&mut Due>, ring: Option<&KeyRing
             Ok(Some(Due { borrower, due_date, installments: Vec::from_iter(installment), suppressed }))
         }
     }
+}
+
+async fn settled_installments(tx: &mut Tx, borrower: &BorrowerKey) -> Result<Vec<SettledInstallment>, StoreError> {
+    let rows: Vec<SettledRow> = sqlx::query_as::<Db, _>(SETTLED)
+        .bind(borrower.id.as_str())
+        .bind(borrower.merchant.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.into_iter().map(SettledRow::read).collect()
 }
 
 pub(super) async fn installments(tx: &mut Tx, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {

@@ -13,11 +13,11 @@ use crate::domain::{
 use crate::store::audit_entries;
 use crate::store::sql::borrower::read;
 use crate::store::sql::notice::{
-    ADD, ALL, APPEND, CHANGES, COUNTS, ChangeRow, HOLD, MERCHANTS, MOVE, NUMBER, NoticeCountRow, NoticeRow, ONE,
-    RecipientRow, SignRow, UNFINISHED, WAITING, held,
+    ADD, ALL, APPEND, AUDIENCE, AudienceRow, CHANGES, COUNTS, ChangeRow, HOLD, MERCHANTS, MOVE, NUMBER, NoticeCountRow,
+    NoticeRow, ONE, RecipientRow, SignRow, UNFINISHED, WAITING, held,
 };
 use crate::store::sql::value::Moment;
-use crate::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
+use crate::store::{HeldMessage, NoticeAudience, NoticeCount, NoticeStore, StoreError};
 
 /// Brings a notice from one state to another, on record. `false` if it was not in `from`.
 pub(super) async fn bring(
@@ -102,6 +102,12 @@ impl NoticeStore for SqlStore {
         let rows: Vec<(String,)> = sqlx::query_as::<Db, _>(MERCHANTS).bind(name.as_str()).fetch_all(&mut *tx).await?;
         let merchant = |(id,): (String,)| read(&id, "notice_recipient.merchant", str::parse);
         tx.finish(rows).await.into_iter().map(merchant).collect()
+    }
+
+    async fn notice_audience(&self, name: &NoticeName) -> Result<Vec<NoticeAudience>, StoreError> {
+        let mut tx = self.read().await?;
+        let rows: Vec<AudienceRow> = sqlx::query_as::<Db, _>(AUDIENCE).bind(name.as_str()).fetch_all(&mut *tx).await?;
+        tx.finish(rows).await.into_iter().map(AudienceRow::audience).collect()
     }
 
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {

@@ -5,9 +5,9 @@ use sqlx::FromRow;
 
 use super::borrower::{BorrowerRow, KeyRow, read, read_if_known};
 use super::clauses::Clause;
-use super::value::Amount;
+use super::value::{Amount, Moment};
 use crate::domain::{BorrowerKey, Channel, Currency, Installment, Money};
-use crate::store::{InstallmentFilter, StoreError};
+use crate::store::{InstallmentFilter, SettledInstallment, StoreError};
 
 /// The columns of an instalment `i`, without borrower and due date.
 macro_rules! installment_columns {
@@ -233,5 +233,25 @@ impl DueRow {
     pub(in crate::store) fn suppressed(&self) -> Result<Vec<Channel>, StoreError> {
         let words = self.suppressed.split_ascii_whitespace();
         words.map(|word| read(word, "suppression.channel", str::parse)).collect()
+    }
+}
+
+/// The settled instalments of a borrower. Binds: borrower, merchant.
+pub(in crate::store) const SETTLED: &str = r#"
+    select installment_id, settled_at from installment
+    where borrower_id = $1 and merchant = $2 and settled_at is not null
+    order by settled_at, installment_id"#;
+
+/// A row of [`SETTLED`].
+#[derive(FromRow)]
+pub(in crate::store) struct SettledRow {
+    installment_id: String,
+    settled_at: Moment,
+}
+
+impl SettledRow {
+    pub(in crate::store) fn read(self) -> Result<SettledInstallment, StoreError> {
+        let installment = read(&self.installment_id, "installment.installment_id", str::parse)?;
+        Ok(SettledInstallment { installment, at: self.settled_at.0 })
     }
 }

@@ -5,9 +5,9 @@ use sqlx::FromRow;
 
 use super::borrower::{read, read_if_known, read_key};
 use super::value::Moment;
-use crate::domain::{Notice, NoticeChange, Recipient, ReminderId, ReminderKey, Step};
+use crate::domain::{Locale, Notice, NoticeChange, Recipient, ReminderId, ReminderKey, Step};
 use crate::store::notice::Sign;
-use crate::store::{HeldMessage, NoticeCount, StoreError};
+use crate::store::{HeldMessage, NoticeAudience, NoticeCount, StoreError};
 
 /// The notice that a reminder `r` is of, by the name behind `notice/` in its step; nothing is looked up for one that is
 /// of none.
@@ -33,6 +33,35 @@ pub(in crate::store) const ALL: &str =
 
 /// The merchants of the recipients of a notice. Binds: name.
 pub(in crate::store) const MERCHANTS: &str = "select distinct merchant from notice_recipient where notice = $1";
+
+/// The recipients of a notice by merchant, channel and locale. Binds: name.
+pub(in crate::store) const AUDIENCE: &str = r#"
+    select r.merchant, r.channel, b.locale, count(*) as count
+    from notice_recipient r
+    left join borrower b on b.borrower_id = r.borrower_id and b.merchant = r.merchant
+    where r.notice = $1
+    group by r.merchant, r.channel, b.locale
+    order by r.merchant, r.channel, coalesce(b.locale, '')"#;
+
+/// A row of [`AUDIENCE`].
+#[derive(FromRow)]
+pub(in crate::store) struct AudienceRow {
+    merchant: String,
+    channel: String,
+    locale: Option<String>,
+    count: i64,
+}
+
+impl AudienceRow {
+    pub(in crate::store) fn audience(self) -> Result<NoticeAudience, StoreError> {
+        Ok(NoticeAudience {
+            merchant: read(&self.merchant, "notice_recipient.merchant", str::parse)?,
+            channel: read(&self.channel, "notice_recipient.channel", str::parse)?,
+            locale: read_if_known(self.locale, "borrower.locale", Locale::new)?,
+            count: u64::try_from(self.count).unwrap_or_default(),
+        })
+    }
+}
 
 /// One notice. Binds: name.
 pub(in crate::store) const ONE: &str =

@@ -11,8 +11,8 @@ use crate::domain::{
 };
 use crate::plan::{Account, Due, RecentContacts};
 use crate::store::{
-    Change, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, PreferenceStore, PreferencesRecord, SourceStore,
-    StoreError, WriteMode,
+    Change, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, PreferenceStore, PreferencesRecord,
+    SettledInstallment, SourceStore, StoreError, WriteMode,
 };
 
 #[async_trait]
@@ -70,6 +70,11 @@ impl LedgerStore for TaskStore {
     async fn installments(&self, filter: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
         let filter = filter.clone();
         self.run(|store| async move { store.installments(&filter).await }).await
+    }
+
+    async fn settled_installments(&self, borrower: &BorrowerKey) -> Result<Vec<SettledInstallment>, StoreError> {
+        let borrower = borrower.clone();
+        self.run(|store| async move { store.settled_installments(&borrower).await }).await
     }
 
     async fn account(

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::TaskStore;
 use crate::domain::{BorrowerKey, MerchantId, Notice, NoticeChange, NoticeName, NoticeState, Recipient};
-use crate::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
+use crate::store::{HeldMessage, NoticeAudience, NoticeCount, NoticeStore, StoreError};
 
 #[async_trait]
 impl NoticeStore for TaskStore {
@@ -35,6 +35,11 @@ impl NoticeStore for TaskStore {
     async fn notice_merchants(&self, name: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError> {
         let name = name.clone();
         self.run(|store| async move { store.notice_merchants(&name).await }).await
+    }
+
+    async fn notice_audience(&self, name: &NoticeName) -> Result<Vec<NoticeAudience>, StoreError> {
+        let name = name.clone();
+        self.run(|store| async move { store.notice_audience(&name).await }).await
     }
 
     async fn notice_changes(&self, name: &NoticeName) -> Result<Vec<NoticeChange>, StoreError> {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use dueherald::clock::SimClock;
+use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
     Address, Channel, EmailAddress, InstallmentStatus, LiftResult, Lifter, Phone, SuppressionReason,
 };
 use dueherald::plan::{Account, Due};
 use dueherald::store::{DueCursor, FieldUpdate, InstallmentFilter, LedgerRow, Store};
 
-use super::sample::{DUE, PHONE, date, import, instant, key, merchant, row, row_with_phone, said, suppression};
+use super::sample::{DUE, PHONE, date, import, instant, key, merchant, money, row, row_with_phone, said, suppression};
 use crate::fixtures::by_hand;
 
 /// Groups of unequal size over two merchants and three days, and some that are not open.
@@ -234,4 +234,26 @@ pub(super) async fn since_when_nothing_is_owed_is_on_record(store: &dyn Store, c
     assert_eq!(settled_at().await, Some(settled), "another change is no payment");
     import(store, &[LedgerRow { status: said("open"), ..row("b1", "i2") }]).await;
     assert_eq!(settled_at().await, None, "it is open again");
+}
+
+pub(super) async fn payments_are_known_since_they_were_imported(store: &dyn Store, clock: &SimClock) {
+    let settled = async || {
+        let all = store.settled_installments(&key("b1")).await.expect("read");
+        all.into_iter().map(|one| (one.installment.to_string(), one.at)).collect::<Vec<_>>()
+    };
+    let with = |id: &str, status| LedgerRow { status: FieldUpdate::Set(Some(status)), ..row("b1", id) };
+    import(store, &[row("b1", "i1"), row("b1", "i2"), row("b1", "i3"), row("b2", "i4")]).await;
+    assert_eq!(settled().await, []);
+    clock.advance(Duration::from_secs(60));
+    let first = clock.now();
+    import(store, &[with("i2", InstallmentStatus::Paid)]).await;
+    clock.advance(Duration::from_secs(60));
+    let second = clock.now();
+    let part = LedgerRow { paid_amount: FieldUpdate::Set(Some(money("1.00", "CNY"))), ..row("b1", "i3") };
+    import(store, &[with("i1", InstallmentStatus::Cancelled), with("i2", InstallmentStatus::Paid), part]).await;
+    assert_eq!(settled().await, [("i2".to_owned(), first), ("i1".to_owned(), second)], "a part of it is no settlement");
+    assert_eq!(store.settled_installments(&key("b3")).await.expect("read"), []);
+    // A payment that is taken back was none.
+    import(store, &[with("i2", InstallmentStatus::Open)]).await;
+    assert_eq!(settled().await, [("i1".to_owned(), second)]);
 }

@@ -96,6 +96,7 @@ macro_rules! every_case_on {
             ledger {
                 pages_hold_every_open_group_once_and_whole,
                 since_when_nothing_is_owed_is_on_record,
+                payments_are_known_since_they_were_imported,
                 pages_stay_within_their_dates,
                 a_page_names_the_suppressed_channels,
                 an_account_tells_all_of_the_day,
@@ -345,6 +346,7 @@ macro_rules! every_case_on {
                 each_borrower_gets_one_message_whatever_breaks_off,
                 a_claim_sees_where_a_notice_stands,
                 what_is_held_tells_where_fixed_links_led,
+                recipients_are_counted_by_the_text_that_they_get,
             }
             routes {
                 versions_are_kept_and_the_newest_is_told,

@@ -9,10 +9,10 @@ use dueherald::domain::{
     RouteKey, State,
 };
 use dueherald::plan::Account;
-use dueherald::store::{ClaimedReminder, HeldMessage, NoticeCount, Store};
+use dueherald::store::{ClaimedReminder, HeldMessage, LedgerRow, NoticeCount, Store};
 
 use super::sample::{
-    DUE, always, claim, claim_all, date, import, instant, key, plan_due, request, row_with_phone, send, view,
+    DUE, always, claim, claim_all, date, import, instant, key, plan_due, request, row_with_phone, said, send, view,
 };
 
 fn name(text: &str) -> NoticeName {
@@ -198,4 +198,33 @@ pub(super) async fn what_is_held_tells_where_fixed_links_led(store: &dyn Store, 
     assert_eq!(told, expected.map(|(who, routes, recorded)| (who.to_owned(), routes.to_owned(), recorded)));
     let elsewhen = [(key("b00"), date("2026-12-25"))];
     assert_eq!(store.held(&elsewhen).await.expect("nothing is read"), []);
+}
+
+pub(super) async fn recipients_are_counted_by_the_text_that_they_get(store: &dyn Store, clock: &SimClock) {
+    let with = |number: &str, locale: &str| {
+        let locale = said(locale);
+        LedgerRow { locale, ..row_with_phone(number, &format!("i{number}")) }
+    };
+    import(store, &[with("b00", "en"), with("b02", "en"), with("b04", "zh-CN"), row_with_phone("b06", "ib06")]).await;
+    assert!(store.add_notice(&notice("moved", clock)).await.expect("it is kept"));
+    let all = recipients(0..7);
+    store.add_recipients(&name("moved"), &all).await.expect("they are added");
+    let of = async |text: &str| {
+        let audience = store.notice_audience(&name(text)).await.expect("they are counted");
+        let told = audience.into_iter().map(|one| {
+            let locale = one.locale.map(|locale| locale.to_string());
+            (one.merchant.to_string(), one.channel.as_str(), locale, one.count)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let group = |channel, locale: Option<&str>, count| ("mall".to_owned(), channel, locale.map(str::to_owned), count);
+    let expected = [
+        // The ledger knows none of these.
+        group("email", None, 3),
+        group("sms", None, 1),
+        group("sms", Some("en"), 2),
+        group("sms", Some("zh-CN"), 1),
+    ];
+    assert_eq!(of("moved").await, expected);
+    assert_eq!(of("other").await, []);
 }

@@ -26,8 +26,8 @@ use dueherald::render::{LinkKeys, SigningKeys};
 use dueherald::store::{
     AnswerStore, Change, DueCursor, FunnelStore, InstallmentFilter, LedgerRow, LedgerStore, MemoryStore,
     PreferenceStore, PreferencesRecord, QueueCounts, RejectCounts, ReminderFilter, ReminderStore, ReminderView,
-    RouteStore, SchemaStore, SentMessage, SourceStore, StoreError, SuppressionChangeFilter, SuppressionFilter,
-    SuppressionStore, WriteMode,
+    RouteStore, SchemaStore, SentMessage, SettledInstallment, SourceStore, StoreError, SuppressionChangeFilter,
+    SuppressionFilter, SuppressionStore, WriteMode,
 };
 
 pub(crate) use super::sample::{app, date, installment, instant, route, web};
@@ -131,6 +131,10 @@ impl LedgerStore for FakeStore {
 
     async fn installments(&self, _: &InstallmentFilter) -> Result<Vec<Installment>, StoreError> {
         self.answer(self.account.installments.clone()).await
+    }
+
+    async fn settled_installments(&self, _: &BorrowerKey) -> Result<Vec<SettledInstallment>, StoreError> {
+        unreachable!("no page for borrowers shows payments")
     }
 }
 

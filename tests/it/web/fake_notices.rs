@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use dueherald::domain::{BorrowerKey, MerchantId, Notice, NoticeChange, NoticeName, NoticeState, Recipient};
-use dueherald::store::{HeldMessage, NoticeCount, NoticeStore, StoreError};
+use dueherald::store::{HeldMessage, NoticeAudience, NoticeCount, NoticeStore, StoreError};
 
 use super::fake::FakeStore;
 
@@ -24,6 +24,10 @@ impl NoticeStore for FakeStore {
     }
 
     async fn notice_merchants(&self, _: &NoticeName) -> Result<BTreeSet<MerchantId>, StoreError> {
+        unreachable!("no page asks for notices")
+    }
+
+    async fn notice_audience(&self, _: &NoticeName) -> Result<Vec<NoticeAudience>, StoreError> {
         unreachable!("no page asks for notices")
     }
 

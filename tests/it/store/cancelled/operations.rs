@@ -220,6 +220,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     sources: |store, m| store.sources(),
     due_page: |store, m| store.due_page(due()..=due(), None, 10),
     installments: |store, m| store.installments(&InstallmentFilter { limit: 10, ..InstallmentFilter::default() }),
+    settled_installments: |store, m| store.settled_installments(&m.borrower()),
     account: |store, m| store.account(&m.borrower(), due(), Channel::Sms),
     account_beside: |store, m| store.account_beside(
         &m.borrower(), due(), Channel::Sms,
@@ -334,6 +335,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     move_notice: |store, m| store.move_notice(&notice_name(&m.name), NoticeState::Draft, &NoticeChange {
         state: NoticeState::Sending, at: start(), actor: "li".into(), reason: "seen".into(),
     }),
+    notice_audience: |store, m| store.notice_audience(&notice_name(&m.name)),
     notice_changes: |store, m| store.notice_changes(&notice_name(&m.name)),
     add_recipients: |store, m| store.add_recipients(&notice_name(&m.name), &[Recipient {
         borrower: m.borrower(), due_date: due(), channel: Channel::Sms,

@@ -211,6 +211,26 @@ async fn a_hold_forbids_a_resend_and_a_viewer_has_none() {
 }
 
 #[tokio::test]
+async fn the_timeline_shows_when_a_payment_became_known() {
+    let bench = bench().await;
+    bench.clock.advance(std::time::Duration::from_secs(90));
+    let mut paid = installment("i-1", "b-1", "2026-11-25");
+    paid.status = InstallmentStatus::Paid;
+    let mut cancelled = installment("i-2", "b-1", "2026-12-25");
+    cancelled.status = InstallmentStatus::Cancelled;
+    bench.store.import(&[row(&paid), row(&cancelled)], WriteMode::Commit).await.expect("imported");
+    let mut viewer = logged_in(&bench, StaffRole::Viewer).await;
+    let page = viewer.get(PAGE).await;
+    for text in [
+        "2026-11-22 10:01:30",
+        "instalment i-1, due November 25, 2026",
+        "instalment i-2, due December 25, 2026, is cancelled",
+    ] {
+        assert!(page.body.contains(text), "{text} is missing: {}", page.body);
+    }
+}
+
+#[tokio::test]
 async fn messages_and_the_landing_page_of_a_reminder_are_its_own_borrowers_only() {
     let bench = bench().await;
     let other = row(&installment("i-9", "b-2", "2026-11-25"));

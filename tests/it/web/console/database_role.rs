@@ -74,7 +74,9 @@ async fn works(bench: &Bench, ids: super::queues::QueueIds) {
     done(&mut admin, "/console/queues/reply", &[("id", &ids.reply), ("meaning", "other")]).await;
     done(&mut admin, "/console/queues/rejects", &[("id", &ids.rejects[0]), ("act", "retry")]).await;
     done(&mut admin, "/console/queues/rejects", &[("id", &ids.rejects[1]), ("act", "drop"), reason]).await;
-    done(&mut admin, "/console/queues/notice", &[("name", "moved"), reason]).await;
+    let page = admin.get("/console/notices/moved").await;
+    let seen = super::borrowers::hidden(&page, "seen");
+    done(&mut admin, "/console/notices/moved", &[("seen", &*seen), reason]).await;
     let preview = admin.get(&format!("{PAGE}/preview?channel=sms&due_date=2026-12-25")).await;
     let seen = super::borrowers::hidden(&preview, "seen");
     let fields = [("channel", "sms"), ("due_date", "2026-12-25"), ("seen", &*seen), reason];

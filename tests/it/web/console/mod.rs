@@ -3,6 +3,7 @@
 mod borrowers;
 mod database_role;
 mod login;
+mod notices;
 mod oidc;
 mod provider;
 mod queues;

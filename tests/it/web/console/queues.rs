@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use dueherald::clock::Clock;
 use dueherald::domain::{
-    Address, AddressKey, AuditAction, Channel, Intent, Notice, NoticeChange, NoticeState, Phone, Recipient,
-    RecordCells, RecordKind, RejectedRecord, ReminderId, StaffRole, State, SuppressionReason,
+    Address, AddressKey, AuditAction, Channel, Intent, Phone, RecordCells, RecordKind, RejectedRecord, ReminderId,
+    StaffRole, State, SuppressionReason,
 };
 use dueherald::store::{IncomingReply, RejectFilter, ReminderFilter, ReportBatch, WriteMode};
 
 use super::Bench;
 use super::borrowers::{audited, bench, logged_in, post};
+use super::notices::notice;
 use crate::fixtures::{at, day, reminder};
 use crate::store::outcomes::{settle, unknown};
 use crate::store::sample::claim_all;
@@ -137,56 +138,6 @@ async fn rejected_records_are_checked_again_or_dropped_for_a_reason() {
     let left = bench.store.rejects(&RejectFilter { limit: 9, ..Default::default() }).await;
     let left: Vec<_> = left.expect("listed").into_iter().filter_map(|kept| kept.record.installment).collect();
     assert_eq!(left, ["h-1".parse().expect("a number")], "another merchant's record stays");
-}
-
-async fn notice(bench: &Bench, name: &str, actor: &str, merchants: &[&str]) {
-    let notice = Notice {
-        name: name.parse().expect("a name"),
-        template: "entry-moved".parse().expect("a name"),
-        selection: "merchant mall".to_owned(),
-        state: NoticeState::Draft,
-        actor: actor.to_owned(),
-        reason: "moved".to_owned(),
-        at: bench.clock.now(),
-    };
-    let store = &bench.store;
-    store.add_notice(&notice).await.expect("made");
-    let recipient = |merchant: &&str| Recipient {
-        borrower: dueherald::domain::BorrowerKey {
-            merchant: merchant.parse().expect("an id"),
-            id: "b-1".parse().expect("an id"),
-        },
-        due_date: day("2026-11-25"),
-        channel: Channel::Sms,
-    };
-    store.add_recipients(&notice.name, &merchants.iter().map(recipient).collect::<Vec<_>>()).await.expect("added");
-    let change = NoticeChange {
-        state: NoticeState::AwaitingApproval,
-        at: bench.clock.now(),
-        actor: actor.to_owned(),
-        reason: "moved".to_owned(),
-    };
-    assert!(store.move_notice(&notice.name, NoticeState::Draft, &change).await.expect("moved"));
-}
-
-#[tokio::test]
-async fn a_notice_is_approved_by_another_person_who_works_for_all_its_merchants() {
-    let bench = bench().await;
-    notice(&bench, "moved", "wang", &["mall"]).await;
-    notice(&bench, "own", "supervisor", &["mall"]).await;
-    notice(&bench, "wide", "wang", &["mall", "harbour"]).await;
-    let mut supervisor = logged_in(&bench, StaffRole::Supervisor).await;
-    let seen = supervisor.get(QUEUES).await;
-    assert!(seen.body.contains("<b>moved</b>") && seen.body.contains("Another person has to approve"), "{}", seen.body);
-    assert!(!seen.body.contains("<b>wide</b>"));
-    let path = format!("{QUEUES}/notice");
-    let mut ask = async |name: &str| post(&mut supervisor, &path, &[("name", name), ("reason", "checked")]).await;
-    assert_eq!(ask("wide").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(ask("nothing").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(ask("own").await.status, StatusCode::CONFLICT);
-    assert_eq!(ask("moved").await.header("location"), format!("{QUEUES}?done=approved"));
-    assert_eq!(ask("moved").await.status, StatusCode::CONFLICT, "it is approved once");
-    assert_eq!(audited(&bench, AuditAction::ApproveNotice).await, 1);
 }
 
 #[tokio::test]

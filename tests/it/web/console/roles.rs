@@ -23,7 +23,8 @@ async fn each_page_lets_in_the_roles_that_allow_it_and_no_other() {
             .replace("{merchant}", "mall")
             .replace("{borrower}", "b-1")
             .replace("{id}", "1")
-            .replace("{attempt}", "1");
+            .replace("{attempt}", "1")
+            .replace("{name}", "moved");
         for (role, browser) in &browsers {
             // Each cell with a session of its own, as one page ends it.
             let mut browser = browser.clone();
