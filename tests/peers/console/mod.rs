@@ -6,6 +6,7 @@ mod keyboard;
 #[expect(dead_code, reason = "the integration tests need forgeries too")]
 #[path = "../../it/web/console/provider.rs"]
 mod provider;
+mod refusals;
 mod work;
 
 use std::fs;
@@ -40,17 +41,27 @@ struct Desk {
     _database: TestDatabase,
 }
 
+/// The gateway of [`Desk::open`].
+const KEPT: &str = r#"
+    [gateways.kept]
+    kind = "capture"
+    channel = "sms"
+    folder = "captured"
+    "#;
+
 impl Desk {
     async fn open() -> Self {
+        Self::open_with(KEPT, "accepted").await
+    }
+
+    /// With other sections of the config, the gateway first; `B1` gets a message that ends in this state.
+    async fn open_with(sections: &str, state: &str) -> Self {
         let (database, provider) = (database().await, Provider::start(|| SystemClock.now().timestamp()).await);
         let [port] = free_ports();
         let console = format!("http://127.0.0.1:{port}");
         let sections = format!(
             r#"
-            [gateways.kept]
-            kind = "capture"
-            channel = "sms"
-            folder = "captured"
+            {sections}
             [merchants.harbour]
             name = "Harbour"
             app_name = "Harbour Pay"
@@ -70,6 +81,8 @@ impl Desk {
             listen = "127.0.0.1:{port}"
             url = "{console}"
             requests_per_minute = 60000
+            [notices]
+            approve_above = 0
             {}"#,
             provider.section()
         );
@@ -88,8 +101,15 @@ impl Desk {
         }
         let by_oidc = format!("--role agent --oidc 00u1 --issuer {}", desk.provider.issuer);
         desk.add("li", &by_oidc);
-        until("the message leaves", async || desk.reminders(&["--state", "accepted"]).len() == 1).await;
+        until("the message leaves", async || desk.reminders(&["--state", state]).len() == 1).await;
         desk
+    }
+
+    /// Makes the notice `moved` to `B1`, which waits for approval.
+    fn make_notice(&self) {
+        let of = ["--template", "entry-moved", "--merchant", "mall"];
+        let by = ["--actor", "root", "--reason", "the page has moved", "--send"];
+        self.daemon.told(&[&["notice", "create", "moved"], &of[..], &by[..]].concat());
     }
 
     /// Says how the instalment of `B1` stands.
