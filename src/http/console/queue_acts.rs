@@ -1,5 +1,7 @@
 //! The forms of `/console/queues`: they settle unknown reminders, read replies, retry and drop rejected records.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -32,9 +34,15 @@ pub(super) fn note(staff: &Staff, fields: &FormFields) -> Result<AuditNote, Refu
     note.map_err(|error| refuse(vec![error.to_string()]))
 }
 
-/// The items that are ticked; at least one.
-fn ticked(console: &Console, staff: &Staff, fields: &FormFields) -> Result<Vec<i64>, Refusal> {
-    let ids: Vec<_> = fields.all("id").filter_map(|text| text.parse().ok()).take(MOST).collect();
+/// Says which part could not be done; `done_some`: another part is done.
+fn refuse_rest(reasons: Vec<String>, done_some: bool) -> Refusal {
+    if done_some { Refusal::PartlyDone { reasons, back: PAGE.to_owned() } } else { refuse(reasons) }
+}
+
+/// The items that are ticked, each once; at least one.
+fn ticked(console: &Console, staff: &Staff, fields: &FormFields) -> Result<BTreeSet<i64>, Refusal> {
+    let ids: Result<BTreeSet<i64>, _> = fields.all("id").map(str::parse).collect();
+    let ids = ids.ok().filter(|ids| ids.len() <= MOST).ok_or(Refusal::StaleForm)?;
     if ids.is_empty() {
         return Err(refuse(vec![staff.words(console).say("none_ticked", &[])]));
     }
@@ -74,11 +82,14 @@ pub(super) async fn settle(
     };
     let note = note(&staff, &fields)?;
     let (store, now) = (staff.store(&console), console.app.clock.now());
-    let mut left = Vec::new();
-    for id in ticked(&console, &staff, &fields)?.into_iter().map(ReminderId) {
-        if !works_for(&console, &staff, id).await? {
+    let ids: Vec<_> = ticked(&console, &staff, &fields)?.into_iter().map(ReminderId).collect();
+    for id in &ids {
+        if !works_for(&console, &staff, *id).await? {
             return Err(Refusal::NotFound);
         }
+    }
+    let mut left = Vec::new();
+    for id in ids.iter().copied() {
         let resolved = async {
             match resolve(&*store, id, finding, &note, now).await {
                 Ok(()) => Ok(true),
@@ -90,7 +101,8 @@ pub(super) async fn settle(
             left.push(staff.words(&console).say("not_unknown", &[("reminder", &id.to_string())]));
         }
     }
-    if left.is_empty() { Ok(done("resolved")) } else { Err(refuse(left)) }
+    let done_some = left.len() < ids.len();
+    if left.is_empty() { Ok(done("resolved")) } else { Err(refuse_rest(left, done_some)) }
 }
 
 async fn works_for(console: &Console, staff: &Staff, id: ReminderId) -> Result<bool, Refusal> {
@@ -130,30 +142,34 @@ pub(super) async fn sort_out(
     staff: Staff,
     fields: FormFields,
 ) -> Result<Response, Refusal> {
+    let ids = ticked(&console, &staff, &fields)?;
     let mut records = Vec::new();
-    for id in ticked(&console, &staff, &fields)? {
-        records.extend(record(&console, &staff, id).await?);
+    for id in &ids {
+        records.extend(record(&console, &staff, *id).await?);
     }
-    let store = staff.store(&console);
-    match fields.text("act") {
+    let (store, words) = (staff.store(&console), staff.words(&console));
+    let mut left = Vec::new();
+    let (dealt_with, word) = match fields.text("act") {
         Some("retry") => {
             let retried = retry_records(&*store, &console.app.policy.merchants, &records);
-            let (_, refused) = console.patiently(retried).await?;
-            if refused.is_empty() {
-                return Ok(done("retried"));
+            let (applied, refused) = console.patiently(retried).await?;
+            if !refused.is_empty() {
+                left.push(words.say("still_refused", &[("count", &refused.len().to_string())]));
             }
-            let count = refused.len().to_string();
-            Err(refuse(vec![staff.words(&console).say("still_refused", &[("count", &count)])]))
+            (applied.len(), "retried")
         }
         Some("drop") => {
             let AuditNote { actor, reason } = note(&staff, &fields)?;
             let order = DropOrder { actor, reason, at: console.app.clock.now() };
-            let ids: Vec<_> = records.iter().map(|kept| kept.id).collect();
-            console.patiently(store.drop_rejects(&ids, &order)).await?;
-            Ok(done("dropped"))
+            let kept: Vec<_> = records.iter().map(|kept| kept.id).collect();
+            (console.patiently(store.drop_rejects(&kept, &order)).await?.len(), "dropped")
         }
-        _ => Err(Refusal::StaleForm),
+        _ => return Err(Refusal::StaleForm),
+    };
+    if records.len() < ids.len() {
+        left.push(words.say("rejects_gone", &[("count", &(ids.len() - records.len()).to_string())]));
     }
+    if left.is_empty() { Ok(done(word)) } else { Err(refuse_rest(left, dealt_with > 0)) }
 }
 
 /// A record, if it is kept and of a merchant that the person works for.

@@ -24,12 +24,21 @@ pub(super) enum Refusal {
         /// The page to return to.
         back: String,
     },
+    /// The facts allow only a part of it, which is done.
+    PartlyDone {
+        /// Why not the rest, in the language of the reader.
+        reasons: Vec<String>,
+        /// The page to return to.
+        back: String,
+    },
     /// The database does not answer.
     Unavailable,
 }
 
 #[derive(Serialize)]
 struct NotDonePage<'a> {
+    /// The key of the title.
+    title: &'static str,
     reasons: &'a [String],
     back: &'a str,
 }
@@ -37,12 +46,14 @@ struct NotDonePage<'a> {
 impl Refusal {
     fn page(&self, frame: &Frame) -> Response {
         let plain = |status, template| page(status, template, frame, ());
+        let not_done = |title, reasons, back| {
+            page(StatusCode::CONFLICT, "not-done.html", frame, NotDonePage { title, reasons, back })
+        };
         match self {
             Self::NotFound => plain(StatusCode::NOT_FOUND, "not-found.html"),
             Self::StaleForm => plain(StatusCode::BAD_REQUEST, "stale-form.html"),
-            Self::NotDone { reasons, back } => {
-                page(StatusCode::CONFLICT, "not-done.html", frame, NotDonePage { reasons, back })
-            }
+            Self::NotDone { reasons, back } => not_done("not_done_title", reasons, back),
+            Self::PartlyDone { reasons, back } => not_done("partly_done_title", reasons, back),
             Self::Unavailable => plain(StatusCode::SERVICE_UNAVAILABLE, "unavailable.html"),
         }
     }

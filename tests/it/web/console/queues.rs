@@ -57,7 +57,37 @@ async fn an_unknown_reminder_is_settled_by_a_supervisor_for_a_reason() {
     assert_eq!(audited(&bench, AuditAction::Resolve).await, 1);
     let again = post(&mut supervisor, &path, &fields).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
-    assert!(again.body.contains("is settled already"), "{}", again.body);
+    assert!(again.body.contains("is settled already") && again.body.contains("Nothing was changed"), "{}", again.body);
+}
+
+#[tokio::test]
+async fn what_is_ticked_twice_is_settled_once_and_what_is_no_number_is_refused() {
+    let bench = bench().await;
+    let first = unknown_one(&bench).await;
+    let planned = [reminder("b-1", "2026-12-25", "due/-3", NOW)];
+    let second = bench.store.plan(&planned, at(NOW), WriteMode::Commit).await.expect("planned")[0];
+    for claimed in claim_all(&*bench.store).await.sending {
+        settle(&*bench.store, &unknown(claimed, &bench.clock)).await;
+    }
+    let path = format!("{QUEUES}/unknown");
+    let mut supervisor = logged_in(&bench, StaffRole::Supervisor).await;
+    let (one, two) = (first.to_string(), second.to_string());
+    let more = [("finding", "sent"), ("reason", "seen")];
+    for wrong in ["", "x", "1.5", "9223372036854775808"] {
+        let fields = [&[("id", wrong), ("id", &*one)][..], &more].concat();
+        assert_eq!(post(&mut supervisor, &path, &fields).await.status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    for unknown_number in ["-1", "0", "9223372036854775807"] {
+        let fields = [&[("id", &*one), ("id", unknown_number)][..], &more].concat();
+        assert_eq!(post(&mut supervisor, &path, &fields).await.status, StatusCode::NOT_FOUND, "{unknown_number}");
+    }
+    assert_eq!(state(&bench, first).await, State::Unknown, "all or nothing of what is not the person's");
+    let twice = post(&mut supervisor, &path, &[&[("id", &*one), ("id", &*one)][..], &more].concat()).await;
+    assert_eq!(twice.header("location"), format!("{QUEUES}?done=resolved"), "{}", twice.body);
+    assert_eq!(audited(&bench, AuditAction::Resolve).await, 1);
+    let partly = post(&mut supervisor, &path, &[&[("id", &*one), ("id", &*two)][..], &more].concat()).await;
+    assert!(partly.status == StatusCode::CONFLICT && partly.body.contains("Only a part was done"), "{}", partly.body);
+    assert_eq!(state(&bench, second).await, State::Accepted);
 }
 
 async fn reply(bench: &Bench, phone: &str, text: &str) {
@@ -134,7 +164,15 @@ async fn rejected_records_are_checked_again_or_dropped_for_a_reason() {
     assert!(refused.body.contains("1 are refused as before"), "{}", refused.body);
     assert_eq!(post(&mut supervisor, &path, &ask(&[("act", "drop")])).await.status, StatusCode::CONFLICT);
     let done = post(&mut supervisor, &path, &ask(&[("act", "drop"), ("reason", "a test row")])).await;
-    assert_eq!(done.header("location"), format!("{QUEUES}?done=dropped"), "{}", done.body);
+    for text in ["Only a part was done", "1 are no longer here"] {
+        assert!(done.body.contains(text), "{text} is missing: {}", done.body);
+    }
+    let again = post(&mut supervisor, &path, &ask(&[("act", "drop"), ("reason", "a test row")])).await;
+    assert!(
+        again.body.contains("Nothing was changed") && again.body.contains("2 are no longer here"),
+        "{}",
+        again.body
+    );
     let left = bench.store.rejects(&RejectFilter { limit: 9, ..Default::default() }).await;
     let left: Vec<_> = left.expect("listed").into_iter().filter_map(|kept| kept.record.installment).collect();
     assert_eq!(left, ["h-1".parse().expect("a number")], "another merchant's record stays");
