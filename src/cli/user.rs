@@ -14,7 +14,7 @@ use super::{CliError, Exit, merchant};
 use crate::clock::{Clock, entropy};
 use crate::domain::{
     Credential, DeviceKey, Locale, ManualChange, Merchant, MerchantId, OidcSubject, Password, PasswordHash, StaffRole,
-    User, UserGrant, UserName,
+    User, UserDisplay, UserGrant, UserName,
 };
 use crate::pipeline::AuditNote;
 use crate::plan::read_time_zone;
@@ -35,7 +35,7 @@ enum UserCommand {
     Passwd(NameArgs),
     /// Keep a user from logging in, and end the user's sessions
     Disable(NameArgs),
-    /// Give a user another role or other merchants
+    /// Give a user another role, other merchants, another language or zone
     Change(ChangeUserArgs),
     /// Let a disabled user log in again
     Enable(NameArgs),
@@ -73,7 +73,7 @@ struct AddUserArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["role", "merchant"])))]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["role", "merchant", "locale", "time_zone"])))]
 struct ChangeUserArgs {
     /// Name of the user
     name: UserName,
@@ -83,8 +83,28 @@ struct ChangeUserArgs {
     /// Merchant that the user works for from now on, instead of those so far; may be repeated
     #[arg(long)]
     merchant: Vec<MerchantId>,
+    /// Language of the console from now on; none for the browser's
+    #[arg(long, value_name = "LOCALE|none", value_parser = read_locale)]
+    locale: Option<Wish<Locale>>,
+    /// Zone in which the console shows times from now on; none for the merchant's
+    #[arg(long, value_name = "ZONE|none", value_parser = read_zone)]
+    time_zone: Option<Wish<Tz>>,
     #[command(flatten)]
     actor: ActorArgs,
+}
+
+/// A wish of a user, or none any more.
+#[derive(Debug, Clone)]
+struct Wish<T>(Option<T>);
+
+fn read_locale(text: &str) -> Result<Wish<Locale>, String> {
+    let locale = (text != "none").then(|| Locale::new(text)).transpose();
+    locale.map(Wish).map_err(|error| error.to_string())
+}
+
+fn read_zone(text: &str) -> Result<Wish<Tz>, String> {
+    let zone = (text != "none").then(|| read_time_zone(text)).transpose();
+    zone.map(Wish).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Args)]
@@ -201,14 +221,31 @@ async fn change(
 ) -> Result<(), CliError> {
     merchant::check_all(merchants, &args.merchant)?;
     let by = args.actor.change("user change", now)?;
-    let known = store.user(&args.name).await?.ok_or_else(|| unknown(&args.name))?.user.grant;
+    let known = store.user(&args.name).await?.ok_or_else(|| unknown(&args.name))?.user;
     let grant = UserGrant {
-        role: args.role.unwrap_or(known.role),
-        merchants: if args.merchant.is_empty() { known.merchants } else { args.merchant.into_iter().collect() },
+        role: args.role.unwrap_or(known.grant.role),
+        merchants: if args.merchant.is_empty() {
+            known.grant.merchants.clone()
+        } else {
+            args.merchant.into_iter().collect()
+        },
     };
-    made(store.change_grant(&args.name, &grant, &by).await?, &args.name)?;
-    let names: Vec<_> = grant.merchants.iter().map(MerchantId::as_str).collect();
-    writeln!(out, "{} is {} for {} from the next click on", args.name, grant.role, names.join(", "))?;
+    let shown = known.display();
+    let display = UserDisplay {
+        locale: args.locale.map_or(shown.locale.clone(), |wish| wish.0),
+        time_zone: args.time_zone.map_or(shown.time_zone, |wish| wish.0),
+    };
+    if display == shown || grant != known.grant {
+        made(store.change_grant(&args.name, &grant, &by).await?, &args.name)?;
+        let names: Vec<_> = grant.merchants.iter().map(MerchantId::as_str).collect();
+        writeln!(out, "{} is {} for {} from the next click on", args.name, grant.role, names.join(", "))?;
+    }
+    if display != shown {
+        made(store.change_display(&args.name, &display, &by).await?, &args.name)?;
+        let locale = display.locale.as_ref().map_or("the browser's language", Locale::as_str);
+        let zone = display.time_zone.map_or("the merchant's zone", |zone| zone.name());
+        writeln!(out, "{} sees the console in {locale}, with times in {zone}", args.name)?;
+    }
     Ok(())
 }
 
@@ -396,6 +433,19 @@ mod tests {
             .expect("added");
         let changed = bench.run("change wang --role supervisor --actor root", &[]).await;
         assert_eq!(changed.as_deref(), Ok("wang is supervisor for example from the next click on\n"));
+        for (line, expected) in [
+            ("--locale en --time-zone UTC", "wang sees the console in en, with times in UTC\n"),
+            ("--time-zone none", "wang sees the console in en, with times in the merchant's zone\n"),
+            ("--locale none", "wang sees the console in the browser's language, with times in the merchant's zone\n"),
+            (
+                "--role agent --locale zh-TW",
+                "wang is agent for example from the next click on\nwang sees the console in zh-TW, with times in the \
+                 merchant's zone\n",
+            ),
+        ] {
+            let changed = bench.run(&format!("change wang {line} --actor root"), &[]).await;
+            assert_eq!(changed.as_deref(), Ok(expected), "{line}");
+        }
         bench.run("disable wang --actor root", &[]).await.expect("disabled");
         let listed = bench.run("list --format json", &[]).await.expect("listed");
         for part in [
@@ -426,6 +476,9 @@ mod tests {
     #[case::the_last_admin_as_agent("change li.na --role agent --actor root", &[], "li.na is the last admin")]
     #[case::nothing_to_change("change li.na --role admin --actor root", &[], "li.na is like that already")]
     #[case::no_change("change li.na --actor root", &[], "--role")]
+    #[case::the_same_zone("change li.na --time-zone Asia/Shanghai --actor root", &[], "li.na is like that already")]
+    #[case::another_zone_that_is_none("change li.na --time-zone Mars --actor root", &[], "Mars")]
+    #[case::a_language_that_is_none("change li.na --locale 1 --actor root", &[], "--locale")]
     #[case::not_there("disable wang --actor root", &[], "there is no user wang; `dueherald user list` lists them")]
     #[case::a_password_of_nobody("passwd wang --actor root", &[], "there is no user wang")]
     #[case::enabled("enable li.na --actor root", &[], "li.na is like that already")]

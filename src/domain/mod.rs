@@ -134,7 +134,7 @@ pub use tags::{MAX_TAGS_CHARS, Tags, TagsError};
 pub use token::{TOKEN_BYTES, TOKEN_PREFIX, Token, TokenDigest};
 pub use user::{
     Credential, CsrfSecret, DeviceKey, OidcSubject, OidcSubjectError, SESSION_BYTES, SessionDigest, SessionId, User,
-    UserGrant, UserName, UserNameError,
+    UserDisplay, UserGrant, UserName, UserNameError,
 };
 pub use verifier::{Verifier, VerifierError, VerifierHash, VerifierKind};
 pub use webhook::{

@@ -134,6 +134,15 @@ pub struct UserGrant {
     pub merchants: BTreeSet<MerchantId>,
 }
 
+/// How a user sees the console.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserDisplay {
+    /// The language; `None` for that of the browser.
+    pub locale: Option<Locale>,
+    /// The zone of its times; `None` for that of the merchant.
+    pub time_zone: Option<Tz>,
+}
+
 /// A person who may log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
@@ -149,6 +158,14 @@ pub struct User {
     pub credential: Credential,
     /// Seals the cookies by which the person's devices are known. A new password comes with a new key.
     pub device_key: DeviceKey,
+}
+
+impl User {
+    /// How the user sees the console.
+    #[must_use]
+    pub fn display(&self) -> UserDisplay {
+        UserDisplay { locale: self.locale.clone(), time_zone: self.time_zone }
+    }
 }
 
 /// A key of one user, under which devices that logged in before are known again.

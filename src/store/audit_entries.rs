@@ -7,9 +7,9 @@ use super::{
 };
 use crate::domain::{
     Action, AddressKey, Amendment, AmendmentResult, Arming, AuditAction, AuditSubject, AuditValues, Borrower, Channel,
-    ContactPreferences, Credential, EndpointKey, FieldUpdate, LedgerRow, LiftDecision, ManualChange, ManualPreferences,
-    MerchantId, NewAuditEntry, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin, RejectedRecord,
-    ReminderId, RouteVersion, Settlement, Suppression, User, UserGrant, UserName,
+    ContactPreferences, Credential, EndpointKey, FieldUpdate, LedgerRow, LiftDecision, Locale, ManualChange,
+    ManualPreferences, MerchantId, NewAuditEntry, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin,
+    RejectedRecord, ReminderId, RouteVersion, Settlement, Suppression, User, UserDisplay, UserGrant, UserName,
 };
 
 /// How many addresses of one change have an entry each; more are one entry with their number, and the record of the
@@ -255,6 +255,22 @@ pub(super) fn change_password(name: &UserName, by: &ManualChange) -> NewAuditEnt
 pub(super) fn change_grant(name: &UserName, before: &UserGrant, grant: &UserGrant, by: &ManualChange) -> NewAuditEntry {
     let values = AuditValues::default().from_to(Some(grant_words(before)), Some(grant_words(grant)));
     signed(by, AuditAction::UserChange, AuditSubject::object("user", name), values)
+}
+
+pub(super) fn change_display(
+    name: &UserName,
+    before: &UserDisplay,
+    display: &UserDisplay,
+    by: &ManualChange,
+) -> NewAuditEntry {
+    let values = AuditValues::default().from_to(Some(display_words(before)), Some(display_words(display)));
+    signed(by, AuditAction::UserChange, AuditSubject::object("user", name), values)
+}
+
+fn display_words(display: &UserDisplay) -> String {
+    let locale = display.locale.as_ref().map_or("the browser's language", Locale::as_str);
+    let zone = display.time_zone.map_or("the merchant's zone", |zone| zone.name());
+    format!("{locale}, {zone}")
 }
 
 fn grant_words(grant: &UserGrant) -> String {

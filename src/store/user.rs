@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::StoreError;
 use crate::domain::{
-    CsrfSecret, DeviceKey, ManualChange, OidcSubject, PasswordHash, SessionDigest, User, UserGrant, UserName, WorkItem,
+    CsrfSecret, DeviceKey, ManualChange, OidcSubject, PasswordHash, SessionDigest, User, UserDisplay, UserGrant,
+    UserName, WorkItem,
 };
 use crate::plan::{LoginTry, TryDecision};
 
@@ -47,6 +48,14 @@ pub trait UserStore: Debug + Send + Sync {
         &self,
         name: &UserName,
         grant: &UserGrant,
+        by: &ManualChange,
+    ) -> Result<UserChange, StoreError>;
+
+    /// Gives a user another language and zone.
+    async fn change_display(
+        &self,
+        name: &UserName,
+        display: &UserDisplay,
         by: &ManualChange,
     ) -> Result<UserChange, StoreError>;
 

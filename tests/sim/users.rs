@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use dueherald::domain::{ManualChange, OidcSubject, SessionDigest, User, UserGrant, UserName, WorkItem};
+use dueherald::domain::{ManualChange, OidcSubject, SessionDigest, User, UserDisplay, UserGrant, UserName, WorkItem};
 use dueherald::plan::{LoginTry, TryDecision};
 use dueherald::store::{NewPassword, NewSession, StaffSession, StoreError, UserChange, UserRecord, UserStore};
 
@@ -39,6 +39,15 @@ impl UserStore for FaultyStore {
 
     async fn enable_user(&self, name: &UserName, by: &ManualChange) -> Result<UserChange, StoreError> {
         self.inner().enable_user(name, by).await
+    }
+
+    async fn change_display(
+        &self,
+        name: &UserName,
+        display: &UserDisplay,
+        by: &ManualChange,
+    ) -> Result<UserChange, StoreError> {
+        self.inner().change_display(name, display, by).await
     }
 
     async fn change_grant(

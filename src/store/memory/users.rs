@@ -7,7 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::MemoryStore;
 use crate::domain::{
-    Credential, CsrfSecret, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserGrant, UserName, WorkItem,
+    Credential, CsrfSecret, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserDisplay, UserGrant,
+    UserName, WorkItem,
 };
 use crate::plan::{LoginTry, TryDecision};
 use crate::store::audit_entries;
@@ -141,6 +142,23 @@ impl UserStore for MemoryStore {
         }
         let before = std::mem::replace(&mut known.user.grant, grant.clone());
         tables.note(self.origin.as_ref(), &[audit_entries::change_grant(name, &before, grant, by)]);
+        Ok(UserChange::Made)
+    }
+
+    async fn change_display(
+        &self,
+        name: &UserName,
+        display: &UserDisplay,
+        by: &ManualChange,
+    ) -> Result<UserChange, StoreError> {
+        let mut tables = self.tables();
+        let Some(known) = tables.staff.users.get_mut(name) else { return Ok(UserChange::UnknownUser) };
+        let before = known.user.display();
+        if before == *display {
+            return Ok(UserChange::Unchanged);
+        }
+        (known.user.locale, known.user.time_zone) = (display.locale.clone(), display.time_zone);
+        tables.note(self.origin.as_ref(), &[audit_entries::change_display(name, &before, display, by)]);
         Ok(UserChange::Made)
     }
 

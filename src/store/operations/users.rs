@@ -7,15 +7,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Db, SqlStore, Tx, audit, digits};
 use crate::domain::{
-    Credential, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserGrant, UserName, WorkItem,
+    Credential, Locale, ManualChange, OidcSubject, SessionDigest, StaffRole, User, UserDisplay, UserGrant, UserName,
+    WorkItem,
 };
 use crate::plan::{LoginTry, TryDecision};
 use crate::store::audit_entries;
 use crate::store::sql::borrower::read;
 use crate::store::sql::user::{
-    ADD, BEGIN_SESSION, CHANGE_GRANT, CHANGE_PASSWORD, COUNT_FAILURE, DISABLE, ENABLE, END_SESSION, END_SESSIONS,
-    FORGET_ENDED, FORGET_WORK, LEAVE_WORK, LOCK_ADMINS, LOG_IN, LOG_OUT, NOTE_USE, OF_SUBJECT, OTHER_ADMIN, SESSION,
-    SessionRow, TAKE_WORK, USER, USERS, UserRow, WORK, stored_credential, stored_merchants,
+    ADD, BEGIN_SESSION, CHANGE_DISPLAY, CHANGE_GRANT, CHANGE_PASSWORD, COUNT_FAILURE, DISABLE, ENABLE, END_SESSION,
+    END_SESSIONS, FORGET_ENDED, FORGET_WORK, LEAVE_WORK, LOCK_ADMINS, LOG_IN, LOG_OUT, NOTE_USE, OF_SUBJECT,
+    OTHER_ADMIN, SESSION, SessionRow, TAKE_WORK, USER, USERS, UserRow, WORK, stored_credential, stored_merchants,
 };
 use crate::store::sql::value::Moment;
 use crate::store::{
@@ -144,6 +145,30 @@ impl UserStore for SqlStore {
                     .await?;
                 let entry = audit_entries::change_grant(name, &known.user.grant, grant, by);
                 audit::note(&mut tx, &[entry]).await?;
+                UserChange::Made
+            }
+        };
+        close(tx, result).await
+    }
+
+    async fn change_display(
+        &self,
+        name: &UserName,
+        display: &UserDisplay,
+        by: &ManualChange,
+    ) -> Result<UserChange, StoreError> {
+        let mut tx = self.write().await?;
+        let result = match user(&mut tx, name).await?.map(|known| known.user.display()) {
+            None => UserChange::UnknownUser,
+            Some(before) if before == *display => UserChange::Unchanged,
+            Some(before) => {
+                sqlx::query::<Db>(CHANGE_DISPLAY)
+                    .bind(name.as_str())
+                    .bind(display.locale.as_ref().map(Locale::as_str))
+                    .bind(display.time_zone.map(|zone| zone.name()))
+                    .execute(&mut *tx)
+                    .await?;
+                audit::note(&mut tx, &[audit_entries::change_display(name, &before, display, by)]).await?;
                 UserChange::Made
             }
         };

@@ -56,6 +56,9 @@ pub(in crate::store) const ENABLE: &str =
 /// Sets role and merchants. Binds: name, role, merchants.
 pub(in crate::store) const CHANGE_GRANT: &str = "update staff_user set role = $2, merchants = $3 where name = $1";
 
+/// Binds: name, locale, time zone.
+pub(in crate::store) const CHANGE_DISPLAY: &str = "update staff_user set locale = $2, time_zone = $3 where name = $1";
+
 /// Counts a try to log in. Binds: name.
 pub(in crate::store) const COUNT_FAILURE: &str =
     "update staff_user set failed_logins = failed_logins + 1 where name = $1 and failed_logins < 1000000";

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::TaskStore;
-use crate::domain::{ManualChange, OidcSubject, SessionDigest, User, UserGrant, UserName, WorkItem};
+use crate::domain::{ManualChange, OidcSubject, SessionDigest, User, UserDisplay, UserGrant, UserName, WorkItem};
 use crate::plan::{LoginTry, TryDecision};
 use crate::store::{NewPassword, NewSession, StaffSession, StoreError, UserChange, UserRecord, UserStore};
 
@@ -44,6 +44,16 @@ impl UserStore for TaskStore {
     async fn enable_user(&self, name: &UserName, by: &ManualChange) -> Result<UserChange, StoreError> {
         let (name, by) = (name.clone(), by.clone());
         self.run(|store| async move { store.enable_user(&name, &by).await }).await
+    }
+
+    async fn change_display(
+        &self,
+        name: &UserName,
+        display: &UserDisplay,
+        by: &ManualChange,
+    ) -> Result<UserChange, StoreError> {
+        let (name, display, by) = (name.clone(), display.clone(), by.clone());
+        self.run(|store| async move { store.change_display(&name, &display, &by).await }).await
     }
 
     async fn change_grant(

@@ -9,7 +9,7 @@ use dueherald::domain::{
     Action, Address, AddressKey, AuditEntry, AuditOrigin, ContactPreferences, DeviceKey, EndpointKey, FieldUpdate,
     Hold, Intent, Lifter, ManualPreferences, NewReminder, Notice, NoticeChange, NoticeState, Origin, PasswordHash,
     Phone, RecordCells, RecordKind, RecordPosition, RejectedRecord, ReminderKey, Route, RouteKind, RouteVersion,
-    SessionDigest, SoundRecord, StaffRole, Suppression, SuppressionReason, TokenDigest, UserGrant,
+    SessionDigest, SoundRecord, StaffRole, Suppression, SuppressionReason, TokenDigest, UserDisplay, UserGrant,
 };
 use dueherald::pipeline::{AuditNote, Finding, resolve};
 use dueherald::store::{
@@ -287,6 +287,11 @@ async fn of_users(signed: &dyn Store, tried: &mut Tried<'_>) {
     for expected in [&["user_change"][..], &[]] {
         signed.change_grant(&agent.name, &grant, &by).await.expect("asked");
         tried.left("change_grant", expected).await;
+    }
+    let display = UserDisplay { time_zone: Some(chrono_tz::UTC), ..agent.display() };
+    for expected in [&["user_change"][..], &[]] {
+        signed.change_display(&agent.name, &display, &by).await.expect("asked");
+        tried.left("change_display", expected).await;
     }
     let (password, device_key) = (PasswordHash::of_nobody(), DeviceKey([2; 32]));
     let password = NewPassword { name: agent.name.clone(), password, device_key };

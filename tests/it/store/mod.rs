@@ -120,6 +120,7 @@ macro_rules! every_case_on {
                 a_user_comes_back_as_added,
                 work_has_the_name_of_who_took_it,
                 the_last_admin_stays,
+                a_user_sees_the_console_in_another_language_and_zone,
                 of_two_admins_who_disable_each_other_one_stays,
                 a_session_lasts_while_it_is_used,
                 a_use_of_a_session_is_recorded_once_a_minute,

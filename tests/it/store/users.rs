@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{
     Credential, CsrfSecret, DeviceKey, Locale, ManualChange, OidcSubject, PasswordHash, ReminderId, SessionDigest,
-    StaffRole, User, UserGrant, UserName, WorkItem,
+    StaffRole, User, UserDisplay, UserGrant, UserName, WorkItem,
 };
 use dueherald::plan::{LoginOrigin, LoginTry, TryDecision};
 use dueherald::store::{NewPassword, NewSession, Store, UserChange, WORK_KEPT};
@@ -245,4 +245,29 @@ pub(super) async fn work_has_the_name_of_who_took_it(store: &dyn Store, clock: &
     assert!(!store.leave_work(&unknown, &name("wang")).await.expect("asked"));
     take(&unknown, "wang", now + WORK_KEPT).await;
     assert_eq!(owners().await, [(unknown, name("wang"))], "what was taken long ago is forgotten");
+}
+
+pub(super) async fn a_user_sees_the_console_in_another_language_and_zone(store: &dyn Store, clock: &SimClock) {
+    let now = clock.now();
+    for text in ["a", "b"] {
+        add(store, &person(text, StaffRole::Agent), now).await;
+    }
+    let change = async |text: &str, locale: Option<&str>, time_zone| {
+        let locale = locale.map(|tag| Locale::new(tag).expect("a tag"));
+        let display = UserDisplay { locale, time_zone };
+        store.change_display(&name(text), &display, &by(now)).await.expect("asked")
+    };
+    let displays = async || {
+        let users = store.users().await.expect("listed").into_iter();
+        users.map(|known| known.user.display()).map(|one| (one.locale, one.time_zone)).collect::<Vec<_>>()
+    };
+    let before = displays().await;
+    assert_eq!(change("nobody", None, None).await, UserChange::UnknownUser);
+    let zone = Some(chrono_tz::Asia::Shanghai);
+    assert_eq!(change("a", Some("zh-TW"), zone).await, UserChange::Made);
+    assert_eq!(change("a", Some("zh-TW"), zone).await, UserChange::Unchanged);
+    let chinese = Locale::new("zh-TW").expect("a tag");
+    assert_eq!(displays().await, [(Some(chinese), zone), before[1].clone()], "of nobody else");
+    assert_eq!(change("a", None, None).await, UserChange::Made);
+    assert_eq!(displays().await[0], (None, None));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use dueherald::domain::{ManualChange, OidcSubject, SessionDigest, User, UserGrant, UserName, WorkItem};
+use dueherald::domain::{ManualChange, OidcSubject, SessionDigest, User, UserDisplay, UserGrant, UserName, WorkItem};
 use dueherald::plan::{LoginTry, TryDecision};
 use dueherald::store::{NewPassword, NewSession, StaffSession, StoreError, UserChange, UserRecord, UserStore};
 
@@ -39,6 +39,10 @@ impl UserStore for FakeStore {
 
     async fn enable_user(&self, _: &UserName, _: &ManualChange) -> Result<UserChange, StoreError> {
         unreachable!("no page for borrowers knows the staff")
+    }
+
+    async fn change_display(&self, _: &UserName, _: &UserDisplay, _: &ManualChange) -> Result<UserChange, StoreError> {
+        unreachable!("no page changes people")
     }
 
     async fn change_grant(&self, _: &UserName, _: &UserGrant, _: &ManualChange) -> Result<UserChange, StoreError> {

@@ -10,7 +10,7 @@ use dueherald::domain::{
     InstallmentStatus, Intent, LedgerRow, Lifter, ManualPreferences, Marks, MerchantId, Next, Notice, NoticeChange,
     NoticeName, NoticeState, OidcSubject, Outcome, Phone, PhoneTail, Receipt, Recipient, RecordPosition,
     RejectedRecord, ReminderId, ReportedState, Route, RouteHealth, RouteKind, RouteVersion, Settlement, SoundRecord,
-    SourceState, SuppressionReason, WorkItem,
+    SourceState, SuppressionReason, UserDisplay, WorkItem,
 };
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
@@ -362,6 +362,7 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     change_password: |store, m| store.change_password(&staff::password(&m.name), &by_hand()),
     disable_user: |store, m| store.disable_user(&staff::name(&m.name), &by_hand()),
     enable_user: |store, m| store.enable_user(&staff::name(&m.name), &by_hand()),
+    change_display: |store, m| store.change_display(&staff::name(&m.name), &UserDisplay::default(), &by_hand()),
     change_grant: |store, m| store.change_grant(&staff::name(&m.name), &staff::grant(), &by_hand()),
     try_login: |store, m| store.try_login(&staff::login(&m.name), Some(&staff::name(&m.name))),
     forget_login_tries: |store, m| store.forget_login_tries(&staff::login(&m.name)),
