@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use super::table::Format;
+use super::table::{Format, ListFormat};
 use super::{CliError, Exit};
 use crate::app::{self, App};
 use crate::config::Config;
@@ -25,9 +25,8 @@ pub(super) struct ForecastArgs {
     /// As if it were this time (RFC 3339, for example 2026-11-22T10:00:00+08:00)
     #[arg(long, value_name = "TIME")]
     at: Option<DateTime<Utc>>,
-    /// Print tables or JSON
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    #[command(flatten)]
+    format: ListFormat,
     /// Also draw the messages of each day as a chart
     #[arg(long, value_name = "FILE", conflicts_with = "compare")]
     svg: Option<PathBuf>,
@@ -47,11 +46,11 @@ pub(super) async fn run(args: &ForecastArgs, app: &App, out: &mut (dyn Write + S
         let other = Config::load_file(file)?;
         // As `check` has it: what names templates that are not there is no sound config.
         app::composer(&other)?;
-        let named = if args.format == Format::Json { usize::MAX } else { NAMED };
+        let named = if args.format.is_json() { usize::MAX } else { NAMED };
         let compared = pipeline::compare(&*app.store, &app.policy, &other.policy, span, named).await?;
-        match args.format {
+        match args.format.format {
             Format::Json => comparison::json(&compared, span, out)?,
-            Format::Table => comparison::tables(&compared, span, &file.display().to_string(), out)?,
+            Format::Table => comparison::tables(&compared, span, args.format, &file.display().to_string(), out)?,
         }
         return Ok(Exit::Done);
     }
@@ -60,9 +59,9 @@ pub(super) async fn run(args: &ForecastArgs, app: &App, out: &mut (dyn Write + S
     let of = Outlook { store, policy, composer, outlets: &outlets, merchants: None };
     let forecast = pipeline::forecast(of, span).await?;
     let notes = pipeline::forecast_notes(store, policy, None).await?;
-    match args.format {
+    match args.format.format {
         Format::Json => show::json(&ForecastView::of(&forecast, &outlets, notes), out)?,
-        Format::Table => show::tables(&forecast, &outlets, &notes, out)?,
+        Format::Table => show::tables(&forecast, &outlets, &notes, args.format.wide, out)?,
     }
     if let Some(file) = &args.svg {
         let failed = |error| CliError::Failed(format!("the chart cannot be written to {}: {error}", file.display()));

@@ -98,10 +98,7 @@ pub(super) fn print<R: Row>(out: &mut dyn Write, format: ListFormat, times: &Loc
             let is_shown = |title: &&'static str| format.wide || !R::WIDE_ONLY.contains(title);
             let shown: Vec<_> = R::TITLES.iter().map(&is_shown).collect();
             let titles: Vec<_> = R::TITLES.iter().copied().filter(is_shown).collect();
-            let mut table = table(&titles);
-            if !format.wide {
-                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-            }
+            let mut table = fit(table(&titles), format.wide);
             let cells = |row: &R| {
                 let cells = row.cells(times).into_iter().zip(&shown);
                 cells.filter(|(_, is_shown)| **is_shown).map(|(cell, _)| cell).collect::<Vec<_>>()
@@ -110,6 +107,14 @@ pub(super) fn print<R: Row>(out: &mut dyn Write, format: ListFormat, times: &Loc
             writeln!(out, "{table}")
         }
     }
+}
+
+/// A table that fits 80 characters, unless it may be wide.
+pub(super) fn fit(mut table: Table, is_wide: bool) -> Table {
+    if !is_wide {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    }
+    table
 }
 
 /// An empty table without lines: it can be piped on.

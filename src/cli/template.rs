@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::table::{Format, table};
+use super::table::{ListFormat, fit, table};
 use crate::domain::{Channel, Locale, Merchant, MerchantId, Price, TemplateName};
 use crate::plan::{Policy, pack};
 use crate::render::{Phase, RenderError, Renderer, Sample, TemplateInfo, TemplateOrigin, sample_merchant};
@@ -36,8 +36,8 @@ pub enum TemplateCommand {
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// How to print the list.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    #[command(flatten)]
+    pub format: ListFormat,
 }
 
 /// `template check`
@@ -123,7 +123,7 @@ pub enum CheckVerdict {
 /// When `out` cannot be written to.
 pub fn list(args: &ListArgs, renderer: &Renderer, out: &mut dyn Write) -> io::Result<()> {
     let templates = renderer.templates();
-    if args.format == Format::Json {
+    if args.format.is_json() {
         let rows: Vec<_> = templates
             .iter()
             .map(|info| {
@@ -135,7 +135,7 @@ pub fn list(args: &ListArgs, renderer: &Renderer, out: &mut dyn Write) -> io::Re
             .collect();
         return writeln!(out, "{:#}", serde_json::Value::from(rows));
     }
-    let mut table = table(&["TEMPLATE", "CHANNEL", "LOCALE", "MERCHANT", "FROM"]);
+    let mut table = fit(table(&["TEMPLATE", "CHANNEL", "LOCALE", "MERCHANT", "FROM"]), args.format.wide);
     for info in templates {
         let merchant = info.merchant.as_deref().unwrap_or("all");
         table.add_row([&info.template, info.channel.as_str(), info.locale.as_str(), merchant, origin(info)]);

@@ -11,7 +11,13 @@ use super::show::numbers;
 use crate::pipeline::{Comparison, ForecastSpan, ReminderDifference, StepDifference};
 
 /// Prints it for people.
-pub(super) fn tables(compared: &Comparison, span: ForecastSpan, other: &str, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn tables(
+    compared: &Comparison,
+    span: ForecastSpan,
+    format: ListFormat,
+    other: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let local = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&span.zone).format("%F %H:%M").to_string();
     writeln!(
         out,
@@ -34,8 +40,8 @@ pub(super) fn tables(compared: &Comparison, span: ForecastSpan, other: &str, out
     if changed == 0 {
         return writeln!(out, "nobody gains or loses a reminder");
     }
-    let times = ListFormat::TABLE.times(&std::collections::BTreeMap::new());
-    table::print(out, ListFormat::TABLE, &times, &rows(compared))?;
+    let times = format.times(&std::collections::BTreeMap::new());
+    table::print(out, format, &times, &rows(compared))?;
     let unnamed = changed - compared.changed.len() as u64;
     if unnamed > 0 {
         writeln!(out, "\n… and {unnamed} more; --format json names all")?;

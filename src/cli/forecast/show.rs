@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use comfy_table::{CellAlignment, Table};
 use rust_decimal::Decimal;
 
-use super::super::table::table;
+use super::super::table::{fit, table};
 use crate::domain::{Channel, GatewayName};
 use crate::pipeline::{Busy, Costs, Forecast, ForecastGateway, ForecastView, GatewayBacklog, Peaks, plain};
 
@@ -18,6 +18,7 @@ pub(super) fn tables(
     forecast: &Forecast,
     outlets: &ForecastGateways,
     notes: &[String],
+    is_wide: bool,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let zone = forecast.span.zone;
@@ -27,10 +28,10 @@ pub(super) fn tables(
         local(forecast, forecast.span.from, "%F %H:%M"),
         local(forecast, forecast.span.until, "%F %H:%M"),
     )?;
-    writeln!(out, "{}\n", days(forecast, outlets))?;
+    writeln!(out, "{}\n", fit(days(forecast, outlets), is_wide))?;
     if !forecast.hours.is_empty() {
         writeln!(out, "{}\n", hours(forecast))?;
-        writeln!(out, "{}\n", gateways(forecast, outlets))?;
+        writeln!(out, "{}\n", fit(gateways(forecast, outlets, is_wide), is_wide))?;
     }
     for outlet in in_order(outlets) {
         if let Some(peaks) = forecast.peaks(outlet) {
@@ -41,7 +42,7 @@ pub(super) fn tables(
     if !skips.is_empty() {
         let mut skipped = numbers(&["SKIPPED", "REMINDERS"], 1);
         skipped.add_rows(skips.iter().map(|(reason, count)| [reason.to_string(), count.to_string()]));
-        writeln!(out, "{skipped}\n")?;
+        writeln!(out, "{}\n", fit(skipped, is_wide))?;
     }
     notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
 }
@@ -90,15 +91,21 @@ fn hours(forecast: &Forecast) -> Table {
     table
 }
 
-fn gateways(forecast: &Forecast, outlets: &ForecastGateways) -> Table {
+/// Only a wide table has the columns of minute and second.
+fn gateways(forecast: &Forecast, outlets: &ForecastGateways, is_wide: bool) -> Table {
+    let shown = |cells: [String; 8]| {
+        let cells = cells.into_iter().enumerate().filter(|(at, _)| is_wide || !(5..=6).contains(at));
+        cells.map(|(_, cell)| cell).collect::<Vec<_>>()
+    };
     let titles = ["GATEWAY", "CHANNEL", "MESSAGES", "COST", "BUSIEST HOUR", "MINUTE", "SECOND", "RATE"];
-    let mut table = numbers(&titles, 2);
+    let titles = shown(titles.map(str::to_owned));
+    let mut table = numbers(&Vec::from_iter(titles.iter().map(String::as_str)), 2);
     for outlet in in_order(outlets) {
         let Some(peaks) = forecast.peaks(outlet) else { continue };
         let volume = forecast.volume_through(None, &outlet.gateway);
         let cost = outlet.price.map(|price| price.of(volume.messages, volume.segments)).zip(outlet.price);
         let busy = |busy: Busy, form: &str| format!("{} at {}", busy.messages, local(forecast, busy.from, form));
-        table.add_row([
+        table.add_row(shown([
             outlet.gateway.to_string(),
             outlet.channel.to_string(),
             volume.messages.to_string(),
@@ -107,7 +114,7 @@ fn gateways(forecast: &Forecast, outlets: &ForecastGateways) -> Table {
             busy(peaks.minute, "%m-%d %H:%M"),
             busy(peaks.second, "%m-%d %H:%M:%S"),
             outlet.rate.map_or_else(|| "-".into(), |rate| format!("{}/s", rate.per_second)),
-        ]);
+        ]));
     }
     table
 }

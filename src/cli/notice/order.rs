@@ -10,7 +10,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::{tell, told};
 use crate::app::App;
 use crate::cli::route::link_modes;
-use crate::cli::table::table;
+use crate::cli::table::{fit, table};
 use crate::cli::{CliError, Exit, merchant};
 use crate::domain::{BorrowerId, Channel, Merchant, MerchantId, Message, NoticeName, RouteKey, TemplateName};
 use crate::gateway::Gateway;
@@ -69,6 +69,9 @@ pub(super) struct CreateArgs {
     /// Show recipients and messages without sending
     #[arg(long)]
     dry_run: bool,
+    /// Show recipients in lines as long as they get [default: 80 characters]
+    #[arg(long, requires = "dry_run")]
+    wide: bool,
     /// Send it; the same again goes on where it stopped, and sends nothing twice
     #[arg(long)]
     send: bool,
@@ -102,7 +105,7 @@ pub(super) async fn create(args: CreateArgs, app: &App, out: &mut (dyn Write + S
     };
     if args.dry_run {
         let found = preview(&*app.store, &app.policy, &selection, &args.template, now).await?;
-        print_preview(&found, &selection, app, out)?;
+        print_preview(&found, &selection, app, args.wide, out)?;
         show_samples(&args, &merchants, &found, app, out)?;
         return Ok(Exit::Done);
     }
@@ -228,12 +231,13 @@ fn print_preview(
     found: &Preview,
     selection: &Selection,
     app: &App,
+    is_wide: bool,
     out: &mut (dyn Write + Send),
 ) -> Result<(), CliError> {
     let recipients = found.recipients();
     writeln!(out, "{recipients} recipients: {selection}")?;
     if recipients > 0 {
-        let mut rows = table(&["CHANNEL", "NOW", "LATER", "SKIPPED"]);
+        let mut rows = fit(table(&["CHANNEL", "NOW", "LATER", "SKIPPED"]), is_wide);
         for (channel, count) in &found.channels {
             let skipped: Vec<_> = count.skipped.iter().map(|(why, count)| format!("{count} {why}")).collect();
             rows.add_row([channel.to_string(), count.now.to_string(), count.later.to_string(), skipped.join(", ")]);
