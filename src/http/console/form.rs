@@ -12,9 +12,10 @@ use super::refusal::Refusal;
 pub(super) struct FormFields(Vec<(String, String)>);
 
 impl FormFields {
-    /// The fields of a body or of a query.
+    /// The fields of a body or of a query. Nobody types a NUL, and PostgreSQL takes none.
     pub(super) fn of(text: &[u8]) -> Self {
-        Self(form_urlencoded::parse(text).into_owned().collect())
+        let fields = form_urlencoded::parse(text).into_owned();
+        Self(fields.map(|(name, value)| (name, value.replace('\0', ""))).collect())
     }
 
     /// A field as it was sent.

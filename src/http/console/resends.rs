@@ -5,7 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Console;
@@ -31,6 +31,11 @@ const NO_REMINDER: ReminderId = ReminderId(0);
 pub(super) struct PreviewQuery {
     channel: String,
     due_date: NaiveDate,
+}
+
+/// Whether a date is one that a database can hold.
+fn is_storable(date: NaiveDate) -> bool {
+    (1..=9999).contains(&date.year())
 }
 
 #[derive(Serialize)]
@@ -63,6 +68,9 @@ pub(super) async fn preview(
     query: Result<Query<PreviewQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(query) = query.map_err(|_| Refusal::NotFound)?;
+    if !is_storable(query.due_date) {
+        return Err(Refusal::NotFound);
+    }
     let channel: Channel = query.channel.parse().map_err(|_| Refusal::NotFound)?;
     let (words, now) = (target.words(&staff), console.app.clock.now());
     let note = AuditNote { actor: staff.user.to_string(), reason: String::new() };
@@ -106,6 +114,9 @@ pub(super) async fn send(
 ) -> Result<Response, Refusal> {
     let (words, now) = (target.words(&staff), console.app.clock.now());
     let (channel, due_date): (Channel, NaiveDate) = (form.read("channel")?, form.read("due_date")?);
+    if !is_storable(due_date) {
+        return Err(Refusal::StaleForm);
+    }
     let note = target.note(&staff, &form)?;
     let overrides_limits = form.text("override") == Some("yes");
     if overrides_limits && !staff.role.allows(Action::OverrideLimits) {

@@ -230,6 +230,22 @@ async fn the_timeline_shows_when_a_payment_became_known() {
     }
 }
 
+#[rstest]
+#[case("-262143-01-01")]
+#[case("%2B262142-12-31")]
+#[case("0000-01-01")]
+#[tokio::test]
+async fn a_date_that_no_database_holds_is_no_due_date(#[case] date: &str) {
+    let bench = bench().await;
+    let mut agent = logged_in(&bench, StaffRole::Agent).await;
+    let page = agent.get(&format!("{PAGE}/preview?channel=sms&due_date={date}")).await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    let date = date.replace("%2B", "+");
+    let fields = [("channel", "sms"), ("due_date", &*date), ("reason", "called in")];
+    let sent = post(&mut agent, &format!("{PAGE}/resend"), &fields).await;
+    assert_eq!(sent.status, StatusCode::BAD_REQUEST);
+}
+
 #[tokio::test]
 async fn messages_and_the_landing_page_of_a_reminder_are_its_own_borrowers_only() {
     let bench = bench().await;

@@ -85,6 +85,10 @@ async fn works(bench: &Bench, ids: super::queues::QueueIds) {
     done(&mut admin, &format!("{PAGE}/release"), &[]).await;
     done(&mut admin, &format!("{PAGE}/preferences"), &[("language", "en"), ("channel", "email")]).await;
     done(&mut admin, &format!("{PAGE}/suppress"), &[("channel", "email"), reason]).await;
+    // PostgreSQL takes no NUL.
+    let found = post(&mut admin, "/console/find", &[("text", "b-1\0")]).await;
+    assert_eq!(found.header("location"), PAGE, "{}", found.body);
+    assert_eq!(admin.get("/console/audit?actor=%00&borrower=%00").await.status, StatusCode::OK);
     let page = admin.get(PAGE).await;
     let seen = super::borrowers::hidden(&page, "seen");
     done(&mut admin, &format!("{PAGE}/lift"), &[("channel", "email"), ("seen", &*seen), reason]).await;
