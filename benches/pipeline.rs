@@ -27,6 +27,8 @@ mod scan;
 mod sinks;
 #[path = "pipeline/stages.rs"]
 mod stages;
+#[path = "pipeline/webhooks.rs"]
+mod webhooks;
 #[path = "pipeline/world.rs"]
 mod world;
 
@@ -78,6 +80,8 @@ enum Part {
     Desk,
     /// Instalments by HTTP, and the memory of the daemon
     Api,
+    /// Sending beside a webhook endpoint that never answers
+    Webhooks,
     /// From spawn to the first message
     Spawn,
 }
@@ -160,6 +164,9 @@ async fn measure(args: &Args) -> Anyhow<()> {
     }
     if wanted(Part::Api) {
         api::ingest(&mut report, &server, sizes).await?;
+    }
+    if wanted(Part::Webhooks) {
+        webhooks::beside_a_dead_one(&mut report, &server, sizes).await?;
     }
     if let Some(file) = &args.json {
         std::fs::write(file, report.json()?)?;
