@@ -230,6 +230,6 @@ fn without_user(url: &Url) -> Result<(), String> {
     if url.username().is_empty() && url.password().is_none() {
         Ok(())
     } else {
-        Err("names a user or a password, which every borrower would see; remove the part before the @".into())
+        Err("names a user or a password, which must not be part of an address; remove the part before the @".into())
     }
 }

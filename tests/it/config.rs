@@ -90,7 +90,7 @@ fn three_mistakes_in_one_section_all_show() {
     conf/dueherald.toml:10: merchants.mall.locale: "Chinese" is not a language tag such as zh-CN or en; write for example "zh-CN"
     conf/dueherald.toml:11: merchants.mall.timezone: is no key of the config; did you mean time_zone?
     conf/dueherald.toml:12: merchants.mall.country: "China" is no country code of two letters by ISO 3166; write for example "CN"
-    conf/dueherald.toml:14: merchants.mall.link_base: names a user or a password, which every borrower would see; remove the part before the @
+    conf/dueherald.toml:14: merchants.mall.link_base: names a user or a password, which must not be part of an address; remove the part before the @
     "#);
 }
 
