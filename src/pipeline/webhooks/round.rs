@@ -121,7 +121,9 @@ impl Progress {
         self.failing.extend(results.iter().filter(|one| one.fault.is_some()).map(|one| one.subject.clone()));
         let faults = || results.iter().filter_map(|one| one.fault.as_ref());
         let of_endpoint = faults().find(|fault| fault.is_of_endpoint());
-        let fault = of_endpoint.or(faults().next()).filter(|_| !has_success).cloned();
+        let of_all = of_endpoint.or(faults().next()).filter(|_| !has_success);
+        // Whoever says that it is gone is not called again, even if it took another event a moment before.
+        let fault = faults().find(|fault| fault.is_gone).or(of_all).cloned();
         let is_down = fault.as_ref().is_some_and(|fault| {
             fault.is_of_endpoint() || self.failing.len() >= FAILING_BORROWERS || self.state.failures > 0
         });

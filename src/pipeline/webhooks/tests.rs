@@ -273,6 +273,21 @@ async fn an_answer_of_410_disables_until_a_person_enables() {
 }
 
 #[tokio::test]
+async fn an_answer_of_410_disables_even_beside_events_that_are_taken() {
+    let mut world = World::new().await;
+    world.receiver.answer("b", Some(DeliveryResult::Gone));
+    world.clicks(&["a", "b", "c"]).await;
+    world.rounds().await;
+    assert_eq!(world.state().await.disabled_at, Some(world.clock.now()));
+    assert!(world.receiver.taken().iter().all(|borrower| borrower != "b"));
+    world.receiver.answer("b", None);
+    let by = ManualChange { actor: "wang".into(), reason: "moved".into(), at: world.clock.now() };
+    assert!(world.store.enable_webhook(&world.worker.endpoint.key, &by).await.expect("asked"));
+    world.rounds().await;
+    assert_eq!(world.receiver.taken().iter().filter(|borrower| *borrower == "b").count(), 1);
+}
+
+#[tokio::test]
 async fn a_pause_that_the_endpoint_asks_for_is_kept() {
     let mut world = World::new().await;
     let asked = DeliveryResult::Failed { code: "http-429".into(), retry_after: Some(Duration::from_secs(100)) };
