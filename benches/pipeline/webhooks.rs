@@ -16,18 +16,20 @@ use crate::world::World;
 use crate::{Anyhow, Sizes};
 
 /// Pairs of runs, one without and one with the endpoint.
-const PAIRS: usize = 7;
+const PAIRS: usize = 5;
 
 /// One run of a daemon, and how many messages a gateway took over in it.
 struct Sending {
     ran: Ran,
+    /// From its spawn to the signal that stops it, in seconds.
+    window: f64,
     database_cpu: f64,
     messages: f64,
 }
 
 impl Sending {
     fn rate(&self) -> f64 {
-        self.messages / self.ran.seconds
+        self.messages / self.window
     }
 
     /// CPU seconds of daemon and database for 1,000 messages.
@@ -82,14 +84,14 @@ async fn one(world: &World, server: &Server, url: &str, sizes: Sizes) -> Anyhow<
         Ok(count)
     };
     let (before, cpu) = (count().await?, server.cpu().await);
-    let limit = Some(Duration::from_secs(sizes.dispatch_seconds / 2));
-    let ran = world.binary(&world.config()).run_for(&["run", "--roles", "dispatch"], limit).await?;
+    let window = Duration::from_secs(sizes.dispatch_seconds) / 5;
+    let ran = world.binary(&world.config()).run_for(&["run", "--roles", "dispatch"], Some(window)).await?;
     let database_cpu = server.cpu().await - cpu;
     let messages = (count().await? - before) as f64;
     if messages == 0.0 {
         return Err("nothing was sent".into());
     }
-    Ok(Sending { ran, database_cpu, messages })
+    Ok(Sending { ran, window: window.as_secs_f64(), database_cpu, messages })
 }
 
 /// Of no system.

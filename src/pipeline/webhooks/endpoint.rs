@@ -31,6 +31,9 @@ const SAVE_EVERY: TimeDelta = TimeDelta::seconds(30);
 /// How long after an error of the store.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// How long a stop waits for the answer to an event that is under way. Without one, it is posted again under the same id.
+const STOP_WAITS: Duration = Duration::from_secs(1);
+
 /// How long an endpoint fails until it is an error.
 const FAILS_FOR_LONG: TimeDelta = TimeDelta::days(1);
 
@@ -208,7 +211,14 @@ impl EndpointWorker {
             if self.stop.is_cancelled() || failed.load(Ordering::Relaxed) >= FAILING_BORROWERS {
                 return UnitResult { subject, position, taken, has_rest: true, fault: None };
             }
-            if let Some(fault) = self.post(event).await {
+            let posted = tokio::select! {
+                fault = self.post(event) => Some(fault),
+                () = self.stopped_for(STOP_WAITS) => None,
+            };
+            let Some(fault) = posted else {
+                return UnitResult { subject, position, taken, has_rest: true, fault: None };
+            };
+            if let Some(fault) = fault {
                 failed.fetch_add(if fault.is_gone { FAILING_BORROWERS } else { 1 }, Ordering::Relaxed);
                 return UnitResult { subject, position, taken, has_rest: true, fault: Some(fault) };
             }
@@ -216,6 +226,12 @@ impl EndpointWorker {
             position = position.with(event.table, event.number);
         }
         UnitResult { subject, position, taken: events.len(), has_rest: false, fault: None }
+    }
+
+    /// Returns so long after the stop.
+    async fn stopped_for(&self, pause: Duration) {
+        self.stop.cancelled().await;
+        self.clock.sleep(pause).await;
     }
 
     async fn post(&self, event: &WebhookEvent) -> Option<Fault> {

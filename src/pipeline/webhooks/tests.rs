@@ -1,6 +1,7 @@
 //! Tests of the rounds, over the memory store and a receiver that fails on demand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::webhook::{DeliveryResult, WebhookEndpoint, WebhookMessage, WebhookSec
 struct Receiver {
     answers: Mutex<BTreeMap<String, DeliveryResult>>,
     calls: Mutex<usize>,
+    /// It takes events and never answers.
+    is_silent: AtomicBool,
     /// Borrower and webhook-id of what it took.
     taken: Mutex<Vec<(String, String)>>,
 }
@@ -53,6 +56,9 @@ impl WebhookSender for Receiver {
         let body: serde_json::Value = serde_json::from_str(&message.body).expect("JSON");
         let borrower = body["data"]["borrower"].as_str().expect("a borrower").to_owned();
         *self.calls.lock().expect("no panic") += 1;
+        if self.is_silent.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let answers = self.answers.lock().expect("no panic");
         let answer = answers.get(&borrower).or(answers.get("*")).cloned().unwrap_or(DeliveryResult::Delivered);
         if answer == DeliveryResult::Delivered {
@@ -294,6 +300,34 @@ async fn a_pause_that_the_endpoint_asks_for_is_kept() {
     world.receiver.answer("*", Some(asked));
     world.clicks(&["a"]).await;
     assert_eq!(world.rounds().await, Pause::Until(world.clock.now() + TimeDelta::seconds(100)));
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_an_endpoint_that_never_answers() {
+    let mut world = World::new().await;
+    world.receiver.is_silent.store(true, Ordering::Relaxed);
+    world.clicks(&["a", "b"]).await;
+    world.worker.feed.look().await.expect("looked");
+    let position = world.state().await.position;
+    let (clock, stop, receiver) = (world.clock.clone(), world.worker.stop.clone(), Arc::clone(&world.receiver));
+    let stopping = async {
+        while *receiver.calls.lock().expect("no panic") < 2 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+            clock.advance(Duration::from_millis(20));
+        }
+    };
+    tokio::select! {
+        result = world.worker.round(&mut world.progress, &mut world.saved_at) => {
+            result.expect("the store works");
+        }
+        () = stopping => panic!("it waits for an answer"),
+    }
+    assert_eq!(world.state().await.position, position, "both are posted again");
+    assert!(world.waiting().await.is_empty(), "it is no fault of theirs");
 }
 
 #[tokio::test]
