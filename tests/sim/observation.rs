@@ -12,10 +12,13 @@ pub(crate) async fn view(store: &dyn Store, id: ReminderId) -> Option<ReminderVi
     store.reminders(&filter).await.expect("the store answers").pop()
 }
 
-/// Tells the oracle how these reminders stand after a commit.
+/// Tells the oracle how these reminders stand after a commit. On real databases two daemons read at once: whoever reads
+/// first tells it first, else a state would seem to follow from a later one.
 pub(crate) async fn observe(world: &World, ids: &[ReminderId]) {
     for id in ids {
-        if let Some(view) = view(&*Busy::with(world), *id).await {
+        let store = Busy::with(world);
+        let _turn = world.turn_to_observe.lock().await;
+        if let Some(view) = view(&*store, *id).await {
             lock(&world.oracle).observe(&view);
         }
     }

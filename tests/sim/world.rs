@@ -84,6 +84,8 @@ pub(crate) struct World {
     pub(crate) calm: AtomicBool,
     agenda: Mutex<BTreeMap<(Duration, u64), NoticeAction>>,
     pub(crate) oracle: Mutex<Oracle>,
+    /// From the read of a state until the oracle knows it.
+    pub(crate) turn_to_observe: tokio::sync::Mutex<()>,
     pub(crate) trace: Mutex<Trace>,
     /// Until when each gateway is down.
     pub(crate) down: Mutex<[Duration; 4]>,
@@ -123,6 +125,7 @@ impl World {
             calm: AtomicBool::new(false),
             agenda: Mutex::default(),
             oracle: Mutex::new(oracle),
+            turn_to_observe: tokio::sync::Mutex::default(),
             trace: Mutex::default(),
             down: Mutex::default(),
             deaths: Mutex::default(),

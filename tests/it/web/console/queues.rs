@@ -168,11 +168,7 @@ async fn rejected_records_are_checked_again_or_dropped_for_a_reason() {
         assert!(done.body.contains(text), "{text} is missing: {}", done.body);
     }
     let again = post(&mut supervisor, &path, &ask(&[("act", "drop"), ("reason", "a test row")])).await;
-    assert!(
-        again.body.contains("Nothing was changed") && again.body.contains("No longer here: 2"),
-        "{}",
-        again.body
-    );
+    assert!(again.body.contains("Nothing was changed") && again.body.contains("No longer here: 2"), "{}", again.body);
     let left = bench.store.rejects(&RejectFilter { limit: 9, ..Default::default() }).await;
     let left: Vec<_> = left.expect("listed").into_iter().filter_map(|kept| kept.record.installment).collect();
     assert_eq!(left, ["h-1".parse().expect("a number")], "another merchant's record stays");
