@@ -16,7 +16,7 @@ use crate::world::World;
 use crate::{Anyhow, Sizes};
 
 /// Pairs of runs, one without and one with the endpoint.
-const PAIRS: usize = 5;
+const PAIRS: usize = 2;
 
 /// One run of a daemon, and how many messages a gateway took over in it.
 struct Sending {
@@ -84,7 +84,7 @@ async fn one(world: &World, server: &Server, url: &str, sizes: Sizes) -> Anyhow<
         Ok(count)
     };
     let (before, cpu) = (count().await?, server.cpu().await);
-    let window = Duration::from_secs(sizes.dispatch_seconds) / 5;
+    let window = Duration::from_secs(sizes.dispatch_seconds) / 2;
     let ran = world.binary(&world.config()).run_for(&["run", "--roles", "dispatch"], Some(window)).await?;
     let database_cpu = server.cpu().await - cpu;
     let messages = (count().await? - before) as f64;
