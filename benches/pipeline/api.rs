@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::postgres::Server;
 use crate::process::{ask_to_stop, resident};
-use crate::report::{Report, median};
 use crate::report::Target::{AtLeast, AtMost};
+use crate::report::{Report, median};
 use crate::world::World;
 use crate::{Anyhow, Sizes};
 

@@ -31,8 +31,8 @@ const SAVE_EVERY: TimeDelta = TimeDelta::seconds(30);
 /// How long after an error of the store.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// How long a stop waits for the answer to an event that is under way. Without an answer, the event is posted again under
-/// the same id.
+/// How long a stop waits for the answer to an event that is under way. Without an answer, the event is posted again
+/// under the same id.
 const STOP_WAITS: Duration = Duration::from_secs(1);
 
 /// How long an endpoint fails until it is an error.
