@@ -94,8 +94,9 @@ async fn round(bench: &Bench, chance: &mut Chance, number: usize, borrowers: Ran
     for borrower in borrowers.clone() {
         lost.push(ask(&address, borrower).await);
     }
-    // The short form kills when all is committed and nobody has read an answer; the long one at any moment.
-    if of(true, false) {
+    // The short form kills when all is committed and nobody has read an answer; the long one every other time at any
+    // moment.
+    if of(true, number.is_multiple_of(2)) {
         until("all is committed", async || by_hand(bench).await.len() == borrowers.end).await;
     } else {
         pause(chance.moment() * 5).await;
