@@ -7,7 +7,7 @@
 //! | level | modules | responsibility |
 //! |---|---|---|
 //! | 0 | [`domain`], [`clock`], [`private_file`] | types without I/O; the only source of time and randomness; permissions of secret files |
-//! | 1 | [`plan`], [`render`], [`database_host`], [`host_names`] | when to remind and whom; the text of a message; which hosts may be connected to |
+//! | 1 | [`plan`], [`render`], [`database_host`], [`host_names`], [`tls`] | when to remind and whom; the text of a message; which hosts may be connected to, and how |
 //! | 2 | [`source`], [`store`], [`gateway`], [`probe`], [`webhook`], [`journal`] | files, databases, providers, probes of routes, webhooks; a daemon's own record |
 //! | 3 | [`pipeline`] | import, scan, dispatch, resend. Knows traits only |
 //! | 4 | [`config`] | loads, merges and validates the config file |
@@ -34,4 +34,5 @@ pub mod probe;
 pub mod render;
 pub mod source;
 pub mod store;
+pub mod tls;
 pub mod webhook;

@@ -5,19 +5,18 @@ use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::GatewayError;
 use crate::clock::{Clock, Deadline};
 use crate::domain::{Code, Network, Outcome, RejectScope, may_connect};
+use crate::tls;
 
 /// Waits for `work`, at most for `limit`; `None` when the time passed first. What is ready wins over the time.
 pub(super) async fn within<F: Future>(clock: &dyn Clock, limit: Duration, work: F) -> Option<F::Output> {
@@ -82,36 +81,17 @@ where
     tls.connect(name, stream).await
 }
 
-/// TLS 1.2 and 1.3 with ring. Trusts the certificates in `ca_pem` and no others, or else those of the machine.
+/// TLS that trusts the certificates in `ca_pem` and no others, or else those of the machine.
 ///
 /// # Errors
 /// [`GatewayError::Settings`] when there is no certificate to trust.
 pub(super) fn tls_config(ca_pem: Option<&str>) -> Result<ClientConfig, GatewayError> {
-    let mut roots = RootCertStore::empty();
-    match ca_pem {
-        Some(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let sound = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-                sound.ok_or_else(|| GatewayError::Settings("ca_pem holds a certificate that cannot be read".into()))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    if roots.is_empty() {
+    let authorities = tls::authorities(ca_pem).map_err(|error| GatewayError::Settings(error.to_string()))?;
+    if authorities.is_empty() {
         let problem = "no certificate authority to trust: set ca_pem, or install the machine's (ca-certificates)";
         return Err(GatewayError::Settings(problem.into()));
     }
-    Ok(finish(roots))
-}
-
-fn finish(roots: RootCertStore) -> ClientConfig {
-    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring carries the cipher suites of TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
+    Ok(tls::client_config(authorities))
 }
 
 /// The code of a failed connection, in our own words: the system's text may contain addresses.
@@ -157,7 +137,6 @@ mod tests {
     use crate::clock::{Clock, Deadline, SimClock};
     use chrono::{DateTime, Utc};
     use std::future::poll_fn;
-    use std::sync::Arc;
     use std::task::Poll;
     use std::time::Duration;
 

@@ -12,9 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::header::LOCATION;
 use reqwest::{Client, Response};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, RootCertStore};
 use tokio::net::TcpStream;
 use url::Url;
 
@@ -22,6 +20,7 @@ use super::{ProbeTarget, RouteProbe};
 use crate::clock::Clock;
 use crate::domain::{Network, ProbeResult, RouteFault, RouteKind, is_public};
 use crate::host_names::{HostNames, NoAddress};
+use crate::tls;
 
 /// More than a borrower's browser is ever sent about a payment page; a circle ends there.
 const MOST_REDIRECTS: usize = 5;
@@ -61,9 +60,7 @@ impl HttpsProbe {
     /// # Errors
     /// When no authority is trusted here.
     pub fn new(timeout: Duration, allowed: Vec<Network>, clock: Arc<dyn Clock>) -> Result<Self, ProbeError> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Self::with(roots, HostNames::of_machine(allowed), timeout, clock)
+        Self::with(tls::machine_authorities(), HostNames::of_machine(allowed), timeout, clock)
     }
 
     /// Uses its own names and certificate authorities (PEM): no other name resolves, and no other authority is trusted.
@@ -78,27 +75,21 @@ impl HttpsProbe {
         timeout: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ProbeError> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca_pem.as_bytes()).flatten());
-        Self::with(roots, HostNames::listed(names, allowed), timeout, clock)
+        let authorities = tls::authorities(Some(ca_pem)).map_err(|_| ProbeError::NoAuthority)?;
+        Self::with(authorities, HostNames::listed(names, allowed), timeout, clock)
     }
 
     fn with(
-        roots: RootCertStore,
+        authorities: RootCertStore,
         names: HostNames,
         timeout: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ProbeError> {
-        if roots.is_empty() {
+        if authorities.is_empty() {
             return Err(ProbeError::NoAuthority);
         }
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring carries the cipher suites of TLS 1.2 and 1.3")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let client = Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls::client_config(authorities))
             .dns_resolver(Arc::new(names.clone()))
             // Shorter than `timeout`, so that an unreachable host is distinguished from one that is slow to answer.
             .connect_timeout(timeout * 4 / 5)

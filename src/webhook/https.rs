@@ -12,14 +12,13 @@ use async_trait::async_trait;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
 
 use super::{DeliveryResult, WebhookEndpoint, WebhookMessage, WebhookSender, signatures};
 use crate::clock::Clock;
 use crate::domain::EndpointKey;
 use crate::host_names::{HostNames, NoAddress};
+use crate::tls;
 
 /// How long a delivery takes at most. Standard Webhooks recommends 15 to 30 seconds.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -35,6 +34,9 @@ pub enum WebhookClientError {
         "no certificate authority to trust for webhook {0}: set its ca_pem, or install the machine's (ca-certificates)"
     )]
     NoAuthority(EndpointKey),
+    /// A certificate of the endpoint's `ca_pem` cannot be read.
+    #[error("ca_pem of webhook {0} holds a certificate that cannot be read")]
+    UnreadableCertificate(EndpointKey),
     /// The client could not be made.
     #[error("no client for webhooks: {0}")]
     Client(#[from] reqwest::Error),
@@ -109,21 +111,17 @@ impl WebhookSender for HttpsWebhooks {
 }
 
 fn client(endpoint: &WebhookEndpoint, names: &HostNames) -> Result<Client, WebhookClientError> {
-    let mut roots = RootCertStore::empty();
-    match &endpoint.ca_pem {
-        Some(pem) => _ = roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem.as_bytes()).flatten()),
-        None => _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
-    }
-    if roots.is_empty() && endpoint.url.scheme() == "https" {
+    let is_encrypted = endpoint.url.scheme() == "https";
+    let authorities = match is_encrypted {
+        true => tls::authorities(endpoint.ca_pem.as_deref())
+            .map_err(|_| WebhookClientError::UnreadableCertificate(endpoint.key.clone()))?,
+        false => RootCertStore::empty(),
+    };
+    if is_encrypted && authorities.is_empty() {
         return Err(WebhookClientError::NoAuthority(endpoint.key.clone()));
     }
-    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring carries the cipher suites of TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     Ok(Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(tls::client_config(authorities))
         .dns_resolver(Arc::new(names.clone()))
         .redirect(Policy::none())
         .referer(false)

@@ -12,7 +12,7 @@ use crate::modules::{inline_module, modules};
 /// The levels of the code base, from the ground up. The same table stands in src/lib.rs and in ARCHITECTURE.md.
 const LEVELS: [&[&str]; 9] = [
     &["domain", "clock", "private_file"],
-    &["plan", "render", "database_host", "host_names"],
+    &["plan", "render", "database_host", "host_names", "tls"],
     &["source", "store", "gateway", "probe", "webhook", "journal"],
     &["pipeline"],
     &["config"],

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Client, RequestBuilder, Url};
-use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::id_token::{Claims, IdTokenError, Jwk, TokenExpectation, verify};
 use crate::clock::Clock;
 use crate::config::Oidc;
+use crate::tls;
 
 /// How long one request to the provider may take. A page gives up after 15 s.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -67,15 +67,8 @@ impl OidcProvider {
     /// # Errors
     /// When no certificate authority is trusted here and the provider needs one.
     pub(super) fn new(settings: Oidc, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring carries the cipher suites of TLS 1.2 and 1.3")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let client = Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls::client_config(tls::machine_authorities()))
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
