@@ -125,7 +125,7 @@ enum Command {
     Gateway(gateway::GatewayArgs),
     /// Make tokens for the API, list them, and revoke them
     Token(token::TokenArgs),
-    /// Look at webhook endpoints, and tell them events once more
+    /// List webhook endpoints, send events again, and enable an endpoint
     Webhooks(webhooks::WebhooksArgs),
     /// Manage the people who may log in to the console
     User(user::UserArgs),

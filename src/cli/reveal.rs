@@ -1,4 +1,4 @@
-//! `--reveal` with the name and the reason of whoever looks at personal data.
+//! `--reveal`, with the name and the reason of the person who looks at personal data.
 
 use clap::Args;
 

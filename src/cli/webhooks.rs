@@ -1,4 +1,4 @@
-//! `dueherald webhooks list|replay|enable`: the endpoints of the lender's systems that are told what happens.
+//! `dueherald webhooks list|replay|enable`: the endpoints of the lender's systems that receive events.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,7 +15,7 @@ use crate::domain::{EndpointKey, EndpointName, EndpointState, Merchant, Merchant
 use crate::pipeline::AuditNote;
 use crate::store::Store;
 
-/// Look at webhook endpoints, and tell them events once more.
+/// List webhook endpoints, send events again, and enable an endpoint.
 #[derive(Debug, Args)]
 pub(super) struct WebhooksArgs {
     #[command(subcommand)]
@@ -24,12 +24,12 @@ pub(super) struct WebhooksArgs {
 
 #[derive(Debug, Subcommand)]
 enum WebhooksCommand {
-    /// List the endpoints that were ever told something, and how they are doing
+    /// List the endpoints and their state
     List {
         #[command(flatten)]
         format: ListFormat,
     },
-    /// Tell an endpoint everything since a time once more, under the same ids
+    /// Send an endpoint every event since a time again, under the same ids
     Replay {
         #[command(flatten)]
         order: Order,
@@ -37,7 +37,7 @@ enum WebhooksCommand {
         #[arg(long, value_name = "TIME")]
         from: DateTime<Utc>,
     },
-    /// Go on with an endpoint that answered 410, or call one that fails at once
+    /// Call an endpoint again that answered 410, or one that fails without waiting for its next turn
     Enable {
         #[command(flatten)]
         order: Order,
@@ -84,7 +84,7 @@ pub(super) async fn run(
             if !store.replay_webhook(&key, from, &by).await? {
                 return Err(unknown(&key));
             }
-            writeln!(out, "{key} is told everything since {} once more, under the same ids", moment(from))?;
+            writeln!(out, "{key} receives every event since {} again, under the same ids", moment(from))?;
         }
         WebhooksCommand::Enable { order } => {
             let (key, by) = (order.key(), order.signed()?.at(now));
@@ -207,10 +207,7 @@ mod tests {
         assert!(refused.starts_with("no daemon has begun with a webhook endpoint mall/crm"), "{refused}");
         store.add_webhook_endpoint(&key, RecordPosition::default()).await.expect("added");
         let replayed = told(&store, &clock, replay).await.expect("it is known");
-        assert_eq!(
-            replayed,
-            "mall/crm is told everything since 2026-11-30 16:00:00 UTC once more, under the same ids\n"
-        );
+        assert_eq!(replayed, "mall/crm receives every event since 2026-11-30 16:00:00 UTC again, under the same ids\n");
         let enable = "enable --merchant mall --endpoint crm --actor li --reason moved";
         assert_eq!(
             told(&store, &clock, enable).await.expect("it is known"),

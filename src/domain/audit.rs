@@ -97,9 +97,9 @@ pub enum AuditAction {
     AuditExport,
     /// Makes the evidence about a borrower, with messages and addresses.
     Evidence,
-    /// Tells a webhook endpoint events once more.
+    /// Sends events to a webhook endpoint again.
     WebhookReplay,
-    /// Goes on with a webhook endpoint.
+    /// Enables a webhook endpoint.
     WebhookEnable,
 }
 words!(AuditAction {

@@ -166,6 +166,27 @@ pub struct WebhookEvent {
 const BY_HAND: &str = "by_hand";
 
 impl WebhookEvent {
+    /// An event of a merchant without details, and with the number 0.
+    #[must_use]
+    pub fn new(table: RecordTable, kind: WebhookType, merchant: MerchantId, at: DateTime<Utc>) -> Self {
+        Self {
+            table,
+            number: 0,
+            at,
+            kind,
+            merchant,
+            borrower: None,
+            reminder: None,
+            due_date: None,
+            step: None,
+            channel: None,
+            attempt: None,
+            reason: None,
+            route: None,
+            installments: Vec::new(),
+        }
+    }
+
     /// The reason as one word: the detail of a record may quote a person, in words of their own.
     #[must_use]
     pub fn reason_word(detail: &str) -> String {
@@ -210,7 +231,7 @@ pub fn merge_records(tables: Vec<Vec<WebhookEvent>>) -> Vec<WebhookEvent> {
 pub struct EndpointState {
     /// Which endpoint.
     pub key: EndpointKey,
-    /// It was told everything up to there, but for borrowers that wait.
+    /// It received every event up to there, but for borrowers that wait.
     pub position: RecordPosition,
     /// Goes up when a person changes it; a daemon that read an older one starts afresh.
     pub version: i64,
@@ -319,22 +340,9 @@ mod tests {
     }
 
     fn event(table: RecordTable, number: i64, second: i64) -> WebhookEvent {
-        WebhookEvent {
-            table,
-            number,
-            at: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(second),
-            kind: WebhookType::Clicked,
-            merchant: "mall".parse().expect("an id"),
-            borrower: None,
-            reminder: None,
-            due_date: None,
-            step: None,
-            channel: None,
-            attempt: None,
-            reason: None,
-            route: None,
-            installments: Vec::new(),
-        }
+        let at = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(second);
+        let merchant = "mall".parse().expect("an id");
+        WebhookEvent { number, ..WebhookEvent::new(table, WebhookType::Clicked, merchant, at) }
     }
 
     #[test]

@@ -137,6 +137,7 @@ mod tests {
     use crate::clock::{Clock, Deadline, SimClock};
     use chrono::{DateTime, Utc};
     use std::future::poll_fn;
+    use std::sync::Arc;
     use std::task::Poll;
     use std::time::Duration;
 

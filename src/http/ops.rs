@@ -236,7 +236,7 @@ fn describe() {
     describe_gauge!(
         WEBHOOK_LAG_SECONDS,
         Unit::Seconds,
-        "How long the oldest event has waited that a webhook endpoint was not told"
+        "Age of the oldest event that a webhook endpoint has not received"
     );
     describe_gauge!(WEBHOOK_DISABLED, "1 while a webhook endpoint is not called, because it answered 410; else 0");
     describe_counter!(

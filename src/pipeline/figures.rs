@@ -41,7 +41,7 @@ pub const UNREADABLE_SENDERS: &str = "dueherald_reply_senders_unreadable_total";
 pub const CALLBACKS_REFUSED: &str = "dueherald_callbacks_refused_total";
 /// Deliveries of events to webhook endpoints. Labels `merchant`, `endpoint`, `result`: delivered, failed, gone.
 pub const WEBHOOK_DELIVERIES: &str = "dueherald_webhook_deliveries_total";
-/// How long the oldest event has waited that a webhook endpoint was not told. Labels `merchant`, `endpoint`.
+/// Age of the oldest event that a webhook endpoint has not received. Labels `merchant`, `endpoint`.
 pub const WEBHOOK_LAG_SECONDS: &str = "dueherald_webhook_lag_seconds";
 /// 1 while a webhook endpoint is called no more because it answered 410, else 0. Labels `merchant`, `endpoint`.
 pub const WEBHOOK_DISABLED: &str = "dueherald_webhook_disabled";

@@ -1,4 +1,4 @@
-//! Webhooks: tells endpoints of the lender's systems what is on record, at least once, and in order for each borrower.
+//! Webhooks: posts events to endpoints of the lender's systems, at least once, and in order for each borrower.
 //!
 //! There is no queue. Each endpoint has a position in the tables that record what happened ([`RecordPosition`]), and
 //! the records behind it are read, a page at a time, and posted. A borrower whose event an endpoint does not take waits
@@ -36,7 +36,7 @@ use feed::Feed;
 /// How often a daemon reads the ends of the tables.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The longest time that a daemon has the turn to tell endpoints. It renews it while it can. Where it cannot, another
+/// The longest time that a daemon has the turn to post. It renews it while it can. Where it cannot, another
 /// daemon begins; both may then post the same events for a while, which receivers know by their ids.
 const LONGEST_TURN: Duration = Duration::from_secs(10);
 
@@ -58,7 +58,7 @@ pub struct Webhooks {
     pub guard: Arc<Guard>,
     /// This process.
     pub holder: String,
-    /// The lease of a claim; the turn to tell endpoints lasts no longer.
+    /// The lease of a claim; the turn to post lasts no longer.
     pub lease: Duration,
 }
 
@@ -88,7 +88,7 @@ impl Webhooks {
             match (&mut workers, has_turn) {
                 (Some(running), true) => {
                     if let Err(error) = running.feed.look().await {
-                        tracing::error!(%error, "could not read what webhooks are to tell; will retry");
+                        tracing::error!(%error, "could not look for new webhook events; will retry");
                     }
                     // A worker ends by a panic only; the supervisor starts all of them again.
                     if running.tasks.try_join_next().is_some() {
@@ -146,13 +146,13 @@ impl Webhooks {
         Ok(Workers { feed, tasks, stop })
     }
 
-    /// Begins with new endpoints: they are told what happens from now on.
+    /// Adds new endpoints: they receive every event from now on.
     async fn add_endpoints(&self, ends: RecordPosition) -> Result<(), StoreError> {
         let known = self.store.webhook_endpoints().await?;
         let is_new = |key: &EndpointKey| known.iter().all(|state| state.key != *key);
         for endpoint in self.endpoints.iter().filter(|endpoint| is_new(&endpoint.key)) {
             self.store.add_webhook_endpoint(&endpoint.key, ends).await?;
-            tracing::info!(webhook = %endpoint.key, "webhook endpoint is new; it is told what happens from now on");
+            tracing::info!(webhook = %endpoint.key, "webhook endpoint is new; it receives every event from now on");
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ pub struct EndpointProgress {
     pub served: Vec<Option<BorrowerId>>,
 }
 
-/// The records that webhooks tell, and the progress of each endpoint.
+/// The records that webhooks post, and the progress of each endpoint.
 #[async_trait]
 pub trait WebhookStore: Debug + Send + Sync {
     /// How far records have been numbered.
@@ -103,7 +103,7 @@ pub(super) enum Cut {
 }
 
 /// Puts a page together. Where a window does not reach to the end of its table, records of other tables that are later
-/// than it wait for the next page: a click is told after the message that it came from.
+/// than it wait for the next page: a click is posted after the message that it came from.
 pub(super) fn page(after: RecordPosition, windows: Vec<RecordWindow>) -> RecordPage {
     let is_gap = |window: &RecordWindow| matches!(window.cut_at, Some(Cut::Empty));
     if windows.iter().any(is_gap) {
@@ -152,22 +152,8 @@ mod tests {
     }
 
     fn event(table: RecordTable, number: i64, second: i64) -> WebhookEvent {
-        WebhookEvent {
-            table,
-            number,
-            at: at(second),
-            kind: WebhookType::Clicked,
-            merchant: "mall".parse().expect("an id"),
-            borrower: None,
-            reminder: None,
-            due_date: None,
-            step: None,
-            channel: None,
-            attempt: None,
-            reason: None,
-            route: None,
-            installments: Vec::new(),
-        }
+        let merchant = "mall".parse().expect("an id");
+        WebhookEvent { number, ..WebhookEvent::new(table, WebhookType::Clicked, merchant, at(second)) }
     }
 
     fn empty(end: i64) -> RecordWindow {

@@ -64,18 +64,18 @@ impl EndpointWorker {
     /// Works until the stop.
     pub(super) async fn run(self) {
         let mut looks = self.feed.looks();
-        let (mut progress, mut saved_at, mut told_of) = (None, self.clock.now(), None);
+        let (mut progress, mut saved_at, mut last_logged) = (None, self.clock.now(), None);
         while !self.stop.is_cancelled() {
             let pause = match self.round(&mut progress, &mut saved_at).await {
                 Ok(pause) => pause,
                 Err(error) => {
-                    tracing::error!(webhook = %self.endpoint.key, %error, "could not tell an endpoint; will retry");
+                    tracing::error!(webhook = %self.endpoint.key, %error, "could not post to a webhook endpoint; will retry");
                     progress = None;
                     self.sleep(RETRY).await;
                     continue;
                 }
             };
-            self.show(progress.as_ref(), &mut told_of);
+            self.show(progress.as_ref(), &mut last_logged);
             let (until, for_records) = match pause {
                 Pause::Now => continue,
                 Pause::Until(until) => (Some(until), false),
@@ -255,8 +255,8 @@ impl EndpointWorker {
         [("merchant", key.merchant.to_string()), ("endpoint", key.name.to_string())]
     }
 
-    /// Shows how the endpoint is doing, and tells when it turns.
-    fn show(&self, progress: Option<&Progress>, told_of: &mut Option<&'static str>) {
+    /// Shows the state of the endpoint, and logs each change.
+    fn show(&self, progress: Option<&Progress>, last_logged: &mut Option<&'static str>) {
         let Some(Progress { state, waiting, behind_since, .. }) = progress else { return };
         let (webhook, now) = (&state.key, self.clock.now());
         let code = state.last_fault.as_deref().unwrap_or_default();
@@ -270,7 +270,7 @@ impl EndpointWorker {
             (None, Some(_)) => Some("fails"),
             (None, None) => None,
         };
-        if *told_of == word {
+        if *last_logged == word {
             return;
         }
         match word {
@@ -282,6 +282,6 @@ impl EndpointWorker {
             Some(_) => tracing::error!(%webhook, code, "webhook endpoint has failed for a day; its events wait"),
             None => tracing::info!(%webhook, "webhook endpoint takes events again"),
         }
-        *told_of = word;
+        *last_logged = word;
     }
 }

@@ -67,7 +67,7 @@ pub(super) struct Progress {
     pub(super) ahead: BTreeMap<Subject, RecordPosition>,
     /// Borrowers whose events failed since the last success.
     pub(super) failing: BTreeSet<Subject>,
-    /// The time of the oldest record that is to be told now.
+    /// The time of the oldest event that is to be posted now.
     pub(super) behind_since: Option<DateTime<Utc>>,
 }
 

@@ -230,7 +230,7 @@ impl Tables {
             due_date: Some(plan.key.due_date),
             step: Some(plan.key.step.to_string()),
             channel: Some(plan.key.channel),
-            ..occurrence(table, kind, plan.key.borrower.merchant.clone(), at)
+            ..WebhookEvent::new(table, kind, plan.key.borrower.merchant.clone(), at)
         })
     }
 
@@ -290,7 +290,7 @@ impl Tables {
             self.webhooks.occurrences.extend(opted_out.into_iter().map(|key| WebhookEvent {
                 borrower: Some(key.id),
                 channel: Some(channel),
-                ..occurrence(RecordTable::Occurrence, WebhookType::OptedOut, key.merchant, one.since)
+                ..WebhookEvent::new(RecordTable::Occurrence, WebhookType::OptedOut, key.merchant, one.since)
             }));
         }
     }
@@ -300,28 +300,9 @@ impl Tables {
         let known = self.route_health.get(&health.key);
         if health.degraded && !known.is_some_and(|known| known.degraded && known.url == health.url) {
             let (kind, merchant) = (WebhookType::RouteDegraded, merchant.clone());
-            let event = occurrence(RecordTable::Occurrence, kind, merchant, health.since);
+            let event = WebhookEvent::new(RecordTable::Occurrence, kind, merchant, health.since);
             self.webhooks.occurrences.push(WebhookEvent { route: Some(health.key.clone()), ..event });
         }
-    }
-}
-
-fn occurrence(table: RecordTable, kind: WebhookType, merchant: MerchantId, at: DateTime<Utc>) -> WebhookEvent {
-    WebhookEvent {
-        table,
-        number: 0,
-        at,
-        kind,
-        merchant,
-        borrower: None,
-        reminder: None,
-        due_date: None,
-        step: None,
-        channel: None,
-        attempt: None,
-        reason: None,
-        route: None,
-        installments: Vec::new(),
     }
 }
 

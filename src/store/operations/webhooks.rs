@@ -1,4 +1,4 @@
-//! The records that webhooks tell, and the progress of each endpoint.
+//! The records that webhooks post, and the progress of each endpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 

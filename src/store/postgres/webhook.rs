@@ -1,6 +1,6 @@
-//! Statements about webhooks that take a batch, and the ends of the tables whose records endpoints are told of.
+//! Statements about webhooks that take a batch, and the ends of the tables whose records are posted.
 
-use crate::store::sql::webhook::{records, records_of_merchants};
+use crate::store::sql::webhook::{paid_after_click, records, records_of_merchants};
 
 /// The records of merchants, in the order of the tables. Binds: merchants; first and last number.
 pub(super) const OF_MERCHANTS: [&str; 4] =
@@ -30,19 +30,7 @@ pub(super) const INSTALLMENTS: &str = r#"
 
 /// Instalments that were paid after their borrower followed a link about them, each once. Binds: merchants,
 /// instalments.
-pub(super) const PAID_AFTER_CLICK: &str = r#"
-    insert into occurrence (at, kind, merchant, borrower_id, reminder_id, installment_id)
-    select p.settled_at, 'installment.paid_after_click', p.merchant, p.borrower_id, p.reminder_id, p.installment_id
-    from (
-        select i.merchant, i.borrower_id, i.installment_id, i.settled_at, (
-            select c.reminder_id from reminder r join click c on c.reminder_id = r.id
-            where r.borrower_id = i.borrower_id and r.merchant = i.merchant and r.due_date = i.due_date
-              and c.at <= i.settled_at
-            order by c.id desc limit 1
-        ) as reminder_id
-        from unnest($1::text[], $2::text[]) as k (merchant, installment_id)
-        join installment i on i.installment_id = k.installment_id and i.merchant = k.merchant
-        where i.status = 'paid' and i.settled_at is not null
-    ) p
-    where p.reminder_id is not null
-    on conflict (installment_id, merchant) where installment_id is not null do nothing"#;
+pub(super) const PAID_AFTER_CLICK: &str = paid_after_click!(
+    "unnest($1::text[], $2::text[]) as k (merchant, installment_id) \
+     join installment i on i.installment_id = k.installment_id and i.merchant = k.merchant"
+);

@@ -1,4 +1,4 @@
-//! The tables `occurrence`, `webhook_endpoint` and `webhook_waiting`, and the records that endpoints are told of.
+//! The tables `occurrence`, `webhook_endpoint` and `webhook_waiting`, and the records that are posted as events.
 
 use chrono::NaiveDate;
 use sqlx::FromRow;
@@ -125,13 +125,38 @@ macro_rules! opted_out {
 }
 pub(in crate::store) use opted_out;
 
+/// Instalments that were paid after their borrower followed a link about them, each once: `$paid` has them from
+/// `installment i`.
+macro_rules! paid_after_click {
+    ($paid:literal) => {
+        concat!(
+            "insert into occurrence (at, kind, merchant, borrower_id, reminder_id, installment_id) \
+             select p.settled_at, 'installment.paid_after_click', p.merchant, p.borrower_id, p.reminder_id, \
+                p.installment_id \
+             from ( \
+                select i.merchant, i.borrower_id, i.installment_id, i.settled_at, ( \
+                    select c.reminder_id from reminder r join click c on c.reminder_id = r.id \
+                    where r.borrower_id = i.borrower_id and r.merchant = i.merchant and r.due_date = i.due_date \
+                      and c.at <= i.settled_at \
+                    order by c.id desc limit 1 \
+                ) as reminder_id from ",
+            $paid,
+            " where i.status = 'paid' and i.settled_at is not null \
+             ) p \
+             where p.reminder_id is not null \
+             on conflict (installment_id, merchant) where installment_id is not null do nothing"
+        )
+    };
+}
+pub(in crate::store) use paid_after_click;
+
 macro_rules! position_columns {
     () => {
         "event_id, click_id, reply_id, occurrence_id"
     };
 }
 
-/// All endpoints that were ever told something.
+/// All endpoints with which a daemon has begun.
 pub(in crate::store) const ENDPOINTS: &str = concat!(
     "select merchant, name, ",
     position_columns!(),

@@ -1,6 +1,6 @@
-//! Statements about webhooks that take a batch, and the ends of the tables whose records endpoints are told of.
+//! Statements about webhooks that take a batch, and the ends of the tables whose records are posted.
 
-use crate::store::sql::webhook::{records, records_of_merchants};
+use crate::store::sql::webhook::{paid_after_click, records, records_of_merchants};
 
 /// The records of merchants, in the order of the tables. Rows: merchant; then bind: first and last number.
 pub(super) const OF_MERCHANTS: [&str; 4] = records_of_merchants!(
@@ -26,19 +26,6 @@ pub(super) const INSTALLMENTS: &str = r#"
     order by i.merchant, i.borrower_id, i.due_date, i.installment_id"#;
 
 /// Instalments that were paid after their borrower followed a link about them, each once. Rows: merchant, instalment.
-pub(super) const PAID_AFTER_CLICK: &str = r#"
-    insert into occurrence (at, kind, merchant, borrower_id, reminder_id, installment_id)
-    select p.settled_at, 'installment.paid_after_click', p.merchant, p.borrower_id, p.reminder_id, p.installment_id
-    from (
-        select i.merchant, i.borrower_id, i.installment_id, i.settled_at, (
-            select c.reminder_id from reminder r join click c on c.reminder_id = r.id
-            where r.borrower_id = i.borrower_id and r.merchant = i.merchant and r.due_date = i.due_date
-              and c.at <= i.settled_at
-            order by c.id desc limit 1
-        ) as reminder_id
-        from json_each($1) k
-        cross join installment i on i.installment_id = k.value ->> 1 and i.merchant = k.value ->> 0
-        where i.status = 'paid' and i.settled_at is not null
-    ) p
-    where p.reminder_id is not null
-    on conflict (installment_id, merchant) where installment_id is not null do nothing"#;
+pub(super) const PAID_AFTER_CLICK: &str = paid_after_click!(
+    "json_each($1) k cross join installment i on i.installment_id = k.value ->> 1 and i.merchant = k.value ->> 0"
+);
