@@ -3,8 +3,9 @@
 use url::Url;
 
 use super::reading::Section;
-use super::value::{Value, text, web_address, word};
+use super::value::{Value, lines, text, web_address, word};
 use crate::domain::{EndpointKey, EndpointName, MerchantId, Network, WebhookType, is_never_connected_to};
+use crate::tls;
 use crate::webhook::{WebhookEndpoint, WebhookSecret};
 
 /// Reads the endpoints of a merchant; those with a mistake are left out.
@@ -22,7 +23,7 @@ pub(super) fn read(merchant: &MerchantId, section: &mut Section<'_, '_, '_>) -> 
         let allowed_networks = entry.list("allowed_networks", |value| {
             text(value)?.parse::<Network>().map_err(|error| format!("{} is no network; {error}", value.shown()))
         });
-        let ca_pem = entry.optional("ca_pem", text);
+        let ca_pem = entry.optional("ca_pem", ca_pem);
         if types.as_ref().is_some_and(|types| types.as_ref().is_some_and(Vec::is_empty)) {
             entry.reading.note_at(&entry.key("events"), "is empty; name an event, or leave the key out for all");
         }
@@ -58,6 +59,14 @@ fn url(value: &Value<'_>) -> Result<Url, String> {
         return Err("is a link-local or metadata address, to which dueherald never connects; write another".to_owned());
     }
     Ok(url)
+}
+
+fn ca_pem(value: &Value<'_>) -> Result<String, String> {
+    let pem = lines(value)?;
+    match tls::authorities(Some(&pem)) {
+        Ok(authorities) if !authorities.is_empty() => Ok(pem),
+        _ => Err(r#"is no list of certificates in PEM form; write for example { file = "ca.pem" }"#.to_owned()),
+    }
 }
 
 fn secret(value: &Value<'_>) -> Result<WebhookSecret, String> {

@@ -4,6 +4,7 @@ use dueherald::domain::WebhookType;
 use rstest::rstest;
 
 use super::{changed, load, told};
+use crate::sinks::tls::Authority;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OLD: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -30,7 +31,26 @@ fn an_endpoint_is_told_everything_unless_it_names_events() {
     assert!(!shown.contains("MfKQ9r8") && !shown.contains("AAECAwQ"), "a secret is no text for a log");
 }
 
+#[test]
+fn an_authority_of_ones_own_is_a_text_of_many_lines() {
+    let ca_pem = Authority::local().ca_pem;
+    let text = with_webhook(&format!(
+        "name = \"crm\"\nurl = \"https://crm.example.com/h\"\nsecret = \"SECRET\"\nca_pem = '''{ca_pem}'''"
+    ));
+    let config = load(&text, &[]).expect("it is sound");
+    assert_eq!(config.webhooks[0].ca_pem.as_deref(), Some(&*ca_pem));
+}
+
 #[rstest]
+#[case::no_certificate(
+    "name = \"a\"\nurl = \"https://a.example/\"\nsecret = \"SECRET\"\nca_pem = \"ca.pem\"",
+    "ca_pem: is no list of certificates in PEM form"
+)]
+#[case::broken_certificate(
+    "name = \"a\"\nurl = \"https://a.example/\"\nsecret = \"SECRET\"\nca_pem = \"-----BEGIN CERTIFICATE-----\\nAAAA\\n\
+     -----END CERTIFICATE-----\"",
+    "ca_pem: is no list of certificates in PEM form"
+)]
 #[case::plain_http("name = \"a\"\nurl = \"http://crm.example.com/\"\nsecret = \"SECRET\"", "url: is not encrypted")]
 #[case::metadata(
     "name = \"a\"\nurl = \"https://169.254.169.254/\"\nsecret = \"SECRET\"",
