@@ -398,8 +398,8 @@ pub async fn rehome(config: &Config, store: &dyn Store, scope: RehomeScope) -> R
 
 fn freshness(config: &Config) -> Freshness {
     let sources = || config.sources.iter();
-    let feeds = sources().filter_map(|source| Some((source.settings.name.clone(), source.settings.merchant.clone()?)));
-    Freshness::new(sources().map(|source| (source.settings.name.clone(), source.max_ledger_age))).feeding(feeds)
+    let feeds = sources().filter_map(|source| Some((source.name.clone(), source.merchant.clone()?)));
+    Freshness::new(sources().map(|source| (source.name.clone(), source.max_ledger_age))).feeding(feeds)
 }
 
 /// A composer of messages with its templates (built in and from the folder), link keys and routes.

@@ -36,6 +36,7 @@ use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppError, AppParts};
+use crate::config::SourceKind;
 use crate::gateway::mail::Maildir;
 use crate::http::health::{Health, LateStore};
 use crate::http::ops::{self, Figures, Ops};
@@ -199,8 +200,9 @@ async fn start(
     }
     if roles.contains(&Role::Pull) {
         for source in &app.config.sources {
+            let SourceKind::Sql(source) = &source.kind;
             let (name, source, holder) = (format!("pull:{}", source.settings.name), source.clone(), app.holder());
-            let task = by(app, move |app, stop| pulls::pull_on_schedule(app, source.clone(), holder.clone(), stop));
+            let task = by(app, move |app, stop| pulls::pull_on_schedule(app, *source.clone(), holder.clone(), stop));
             supervisor.worker(&name, task);
         }
     }

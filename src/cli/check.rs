@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 use super::dispatch;
 use super::gateway::pace;
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseUrl, GatewayConfig, Source};
+use crate::config::{Config, DatabaseSource, DatabaseUrl, GatewayConfig, Source, SourceKind};
 use crate::domain::duration;
 use crate::domain::{GatewayName, Merchant, MerchantId, is_shortened};
 use crate::gateway::Gateway;
@@ -158,9 +158,10 @@ impl<'a> CheckedEndpoint<'a> {
         store: Option<&'a dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let name = source.settings.name.clone();
+        let name = source.name.clone();
         Self::new(format!("source {name}"), async move {
-            let sql = SqlSource::new(source.settings.clone(), Arc::clone(&clock));
+            let SourceKind::Sql(database) = &source.kind;
+            let sql = SqlSource::new(database.settings.clone(), Arc::clone(&clock));
             let pages = sql.open(merchants, None).await.map_err(|error| error.problem.to_string())?;
             let passed_over: Vec<_> = pages.unknown_columns().iter().map(ToString::to_string).collect();
             pages.close().await;
@@ -169,7 +170,7 @@ impl<'a> CheckedEndpoint<'a> {
             }
             let Some(store) = store else { return Ok(()) };
             let states = store.sources().await.map_err(|error| error.to_string())?;
-            let feeds = source.settings.merchant.clone().map(|merchant| (name.clone(), merchant));
+            let feeds = source.merchant.clone().map(|merchant| (name.clone(), merchant));
             let freshness = Freshness::new([(name, source.max_ledger_age)]).feeding(feeds);
             match freshness.stale(&states, clock.now()).first() {
                 None => Ok(()),
@@ -284,7 +285,9 @@ fn show_sources(config: &Config, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out, "\nSources")?;
-    for Source { settings, schedule, overlap, max_ledger_age } in &config.sources {
+    for Source { max_ledger_age, kind, .. } in &config.sources {
+        let SourceKind::Sql(source) = kind;
+        let DatabaseSource { settings, schedule, overlap } = &**source;
         let place = match settings.dialect {
             Dialect::Postgres => format!("PostgreSQL {}", without_secrets(settings.url.expose_secret())),
             Dialect::MySql => format!("MySQL {}", without_secrets(settings.url.expose_secret())),

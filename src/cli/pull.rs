@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::import::{ImportArgs, ImportFailure, ImportResult, tell};
 use crate::app::App;
+use crate::config::SourceKind;
 use crate::domain::SourceName;
 use crate::pipeline::{Pull, pull};
 use crate::source::sql::SqlSource;
@@ -23,11 +24,12 @@ pub(super) async fn run(
     out: &mut (dyn Write + Send),
 ) -> Result<ImportResult, ImportFailure> {
     let sources = &app.config.sources;
-    let Some(source) = sources.iter().find(|source| source.settings.name == *name) else {
-        let known: Vec<_> = sources.iter().map(|source| source.settings.name.as_str()).collect();
+    let Some(source) = sources.iter().find(|source| source.name == *name) else {
+        let known: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
         let known = if known.is_empty() { "it has none".into() } else { format!("it has {}", known.join(", ")) };
         return Err(ImportFailure::Use(format!("the config has no source {name}; {known}")));
     };
+    let SourceKind::Sql(source) = &source.kind;
     let sql = SqlSource::new(source.settings.clone(), Arc::clone(&app.clock));
     let job = Pull {
         source: &sql,

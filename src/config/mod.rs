@@ -74,7 +74,7 @@ pub use notices::Notices;
 pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
 pub use secret::{Exposure, ReadFile, SecretOrigin, SecretUse};
-pub use sources::Source;
+pub use sources::{DatabaseSource, Source, SourceKind};
 pub use store_config::StoreConfig;
 pub use templates::Templates;
 

@@ -1,31 +1,37 @@
-//! `[[sources]]`: lender databases that are pulled on a schedule.
+//! `[[sources]]`: where the ledger comes from.
+
+mod sql;
 
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use reqwest::Url;
-use secrecy::SecretString;
 
 use super::reading::Section;
-use super::transport::check_source;
-use super::value::{Value, duration, flag, integer, lines, text, time_zone, word};
+use super::value::{duration, text, word};
 use crate::domain::{MerchantId, SourceName};
 use crate::plan::Schedule;
-use crate::source::sql::{Dialect, Query, SqlSettings};
 
-/// An entry of `[[sources]]`: the lender's own database, pulled on a schedule.
+pub use sql::DatabaseSource;
+
+/// An entry of `[[sources]]`.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The database to pull from, and the queries.
-    pub settings: SqlSettings,
-    /// When to pull.
-    pub schedule: Schedule,
-    /// How far before the cursor to read again: changes from before the cursor may have been committed since.
-    pub overlap: TimeDelta,
-    /// The greatest age of pulled data with which reminders still go out.
+    /// Its name, under which the store keeps how far it was read.
+    pub name: SourceName,
+    /// The merchant of every row, if the source names none.
+    pub merchant: Option<MerchantId>,
+    /// The greatest age of its data with which reminders still go out.
     pub max_ledger_age: Option<TimeDelta>,
+    /// The kind, with the settings of that kind.
+    pub kind: SourceKind,
+}
+
+/// The kind of a source, with its settings.
+#[derive(Debug, Clone)]
+pub enum SourceKind {
+    /// The lender's own database, pulled on a schedule.
+    Sql(Box<DatabaseSource>),
 }
 
 /// A parsed entry of `[[sources]]`.
@@ -38,6 +44,20 @@ pub(super) struct ReadSource {
     pub(super) source: Option<Source>,
 }
 
+/// The keys that every kind has.
+#[derive(Debug, Clone)]
+struct Common {
+    name: SourceName,
+    merchant: Option<MerchantId>,
+    max_ledger_age: Option<TimeDelta>,
+}
+
+/// The words of the kinds.
+#[derive(Debug, Clone, Copy)]
+enum KindWord {
+    Sql,
+}
+
 /// Reads `[[sources]]`. The schedules are in the zone of `[schedule]`.
 pub(super) fn read(root: &mut Section<'_, '_, '_>, zone: Option<Tz>, folder: &Path) -> Vec<ReadSource> {
     let mut names = Vec::new();
@@ -47,7 +67,7 @@ pub(super) fn read(root: &mut Section<'_, '_, '_>, zone: Option<Tz>, folder: &Pa
 
 fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken: &mut Vec<SourceName>) -> ReadSource {
     let path = section.path.clone();
-    let kind = section.required("kind", r#""sql""#, |value| word(value, &[("sql", ())]));
+    let kind = section.required("kind", r#""sql""#, |value| word(value, &[("sql", KindWord::Sql)]));
     let name = section.required("name", r#""core""#, |value| {
         let name = SourceName::new(text(value)?).map_err(|problem| format!("{problem}; choose another name"))?;
         if taken.contains(&name) {
@@ -57,61 +77,35 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
         }
     });
     taken.extend(name.clone());
-    let allow_plaintext = section.or("allow_plaintext", false, flag);
-    let url = section.required("url", r#"{ env = "CORE_URL" }"#, |value| {
-        let (dialect, url) = url(value, folder)?;
-        check_source(dialect, &url, allow_plaintext != Some(false))?;
-        Ok((dialect, url))
-    });
-    // A query is checked even where the URL is mistaken.
-    let dialect = url.as_ref().map_or(Dialect::Postgres, |(dialect, _)| *dialect);
-    let query = section.required("query", "\"\"\"select …\"\"\"", |value| Query::new(&lines(value)?, dialect));
     let merchant = section.optional("merchant", |value| {
         MerchantId::new(text(value)?).map_err(|problem| format!("{problem}; choose another name"))
     });
-    let schedule = section.required("cron", r#""*/5 * * * *""#, |value| {
-        Schedule::new(&text(value)?, cron_zone).map_err(|error| error.to_string())
-    });
-    let zone = section.optional("time_zone", time_zone);
-    let page = section.or("page", 1_000, |value| integer(value, 1..=100_000));
-    let overlap = section.or("overlap", Duration::from_secs(5 * 60), duration);
     let max_ledger_age = section.optional("max_ledger_age", duration);
-    section.finish();
     let named = ReadSource { path, merchant: merchant.clone().flatten(), source: None };
     let span = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
-    let whole = || {
-        kind?;
-        allow_plaintext?;
-        let (dialect, url) = url?;
-        let (name, query, merchant, zone, page) = (name?, query?, merchant?, zone?, page?);
-        Some(Source {
-            settings: SqlSettings { name, dialect, url, query, merchant, zone, page },
-            schedule: schedule?,
-            overlap: span(overlap?),
-            max_ledger_age: max_ledger_age?.map(span),
-        })
+    let common = || Some(Common { name: name?, merchant: merchant?, max_ledger_age: max_ledger_age?.map(span) });
+    let common = common();
+    let kind = match kind {
+        Some(KindWord::Sql) => {
+            let read = sql::read(&mut section, common.as_ref(), cron_zone, folder);
+            read.map(|settings| SourceKind::Sql(Box::new(settings)))
+        }
+        None => {
+            section.give_up();
+            return named;
+        }
     };
-    ReadSource { source: whole(), ..named }
+    section.finish();
+    let source = common.zip(kind).map(|(common, kind)| {
+        let Common { name, merchant, max_ledger_age } = common;
+        Source { name, merchant, max_ledger_age, kind }
+    });
+    ReadSource { source, ..named }
 }
 
-// The value is never quoted: it may hold a password.
-fn url(value: &Value<'_>, folder: &Path) -> Result<(Dialect, SecretString), String> {
-    const FORM: &str =
-        r#""postgres://reader@db.example.com/lending", "mysql://reader@db.example.com/lending" or "sqlite:lending.db""#;
-    let written = text(value)?;
-    let other =
-        || format!("is no address of a PostgreSQL, MySQL, MariaDB or SQLite database; write for example {FORM}");
-    let dialect = Dialect::of_url(&written).ok_or_else(other)?;
-    if let Some(file) = written.strip_prefix("sqlite:") {
-        let file = file.strip_prefix("//").unwrap_or(file);
-        if file.is_empty() || file.starts_with(':') || file.contains('?') {
-            return Err(format!("names no file after sqlite:; write for example {FORM}"));
-        }
-        return Ok((dialect, format!("sqlite:{}", folder.join(file).display()).into()));
-    }
-    if dialect == Dialect::MySql && !cfg!(feature = "mysql") {
-        return Err("is of a MySQL, and this dueherald was built without; build it with the feature `mysql`".into());
-    }
-    Url::parse(&written).map_err(|_| other())?;
-    Ok((dialect, written.into()))
+/// When a source is read.
+fn cron(section: &mut Section<'_, '_, '_>, zone: Tz) -> Option<Schedule> {
+    section.required("cron", r#""*/5 * * * *""#, |value| {
+        Schedule::new(&text(value)?, zone).map_err(|error| error.to_string())
+    })
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::config::Source;
+use crate::config::DatabaseSource;
 use crate::domain::SourceName;
 use crate::pipeline::{Pull, PullError, RetryCounts, Summary, pull, retry_rejects};
 use crate::source::sql::SqlSource;
@@ -18,8 +18,8 @@ const SHOWN_OF_A_PULL: usize = 20;
 /// Pulls at the start, so that the ledger is fresh after a downtime, and then at every tick.
 ///
 /// `holder` stays the same when this begins again after a panic: the turn that was taken then is still its own.
-pub(super) async fn pull_on_schedule(app: Arc<App>, source: Source, holder: String, stop: CancellationToken) {
-    let Source { settings, schedule, overlap, .. } = source;
+pub(super) async fn pull_on_schedule(app: Arc<App>, source: DatabaseSource, holder: String, stop: CancellationToken) {
+    let DatabaseSource { settings, schedule, overlap } = source;
     let source = SqlSource::new(settings, Arc::clone(&app.clock));
     let mut tick = app.clock.now();
     while !stop.is_cancelled() {

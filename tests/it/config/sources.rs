@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use dueherald::cli::check;
 use dueherald::clock::{Clock, SystemClock};
+use dueherald::config::{DatabaseSource, Source, SourceKind};
 use dueherald::source::sql::Dialect;
 use secrecy::ExposeSecret;
 
@@ -36,15 +37,21 @@ query = "select :after, :after_key, :limit"
 
 const URL: (&str, &str) = ("CORE_URL", "mysql://reader:s3cret@db.example.com/lending?ssl-mode=VERIFY_IDENTITY");
 
+fn database(source: &Source) -> &DatabaseSource {
+    let SourceKind::Sql(source) = &source.kind;
+    source
+}
+
 #[tokio::test]
 async fn a_source_is_what_is_written_and_its_url_is_a_secret() {
     let text = format!("{SOUND}{}", SOURCES.replace("@hourly", "0 * * * *"));
     let config = load(&text, &[URL]).expect("it is sound");
     let [core, payments] = config.sources.as_slice() else { panic!("there are two") };
+    assert_eq!((core.max_ledger_age, payments.max_ledger_age), (Some(TimeDelta::hours(2)), None));
+    let (core, payments) = (database(core), database(payments));
     assert_eq!(core.settings.dialect, Dialect::MySql);
     assert_eq!((core.settings.page, core.settings.zone), (500, Some(chrono_tz::Asia::Shanghai)));
-    assert_eq!((core.overlap, core.max_ledger_age), (TimeDelta::minutes(10), Some(TimeDelta::hours(2))));
-    assert_eq!((payments.overlap, payments.max_ledger_age), (TimeDelta::minutes(5), None));
+    assert_eq!((core.overlap, payments.overlap), (TimeDelta::minutes(10), TimeDelta::minutes(5)));
     assert_eq!(payments.settings.url.expose_secret(), "sqlite:conf/lending.db", "from the folder of the config");
     assert!(!format!("{config:?}").contains("s3cret"));
 
@@ -105,5 +112,5 @@ fn the_example_of_the_sample_passes() {
 fn durations_are_as_long_as_they_say() {
     let text = format!("{SOUND}{}", SOURCES.replace("@hourly", "0 * * * *").replace("\"10m\"", "\"1d\""));
     let config = load(&text, &[URL]).expect("it is sound");
-    assert_eq!(config.sources[0].overlap.to_std(), Ok(Duration::from_secs(24 * 60 * 60)));
+    assert_eq!(database(&config.sources[0]).overlap.to_std(), Ok(Duration::from_secs(24 * 60 * 60)));
 }
