@@ -10,11 +10,11 @@ use super::channels::{self, ReadLists};
 use super::links::secret;
 use super::reading::Section;
 
-use super::value::{Value, base_address, day_hours, flag, instant, parsed, text, time, time_zone, word};
+use super::value::{Value, amount_unit, base_address, day_hours, flag, instant, parsed, text, time, time_zone, word};
 use super::webhooks;
 use crate::domain::{
-    END_OF_DAY, EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, OpenSpan, RouteHosts, Support, SupportDays,
-    SupportHours, check_link_base, overlap,
+    AmountUnit, END_OF_DAY, EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, OpenSpan, RouteHosts, Support,
+    SupportDays, SupportHours, check_link_base, overlap,
 };
 use crate::plan::{Terms, pack};
 use crate::render::{SigningKey, SigningKeys};
@@ -105,6 +105,7 @@ fn merchant(
     let bare_links = section.or("bare_links", false, flag);
     let support = support(section.section("support"), time_zone);
     let discreet = section.or("discreet", false, flag);
+    let amount_unit = section.or("amount_unit", AmountUnit::default(), amount_unit);
     let stopped = section.or("stopped", false, flag);
     let terms = terms(&mut section, jurisdiction, calendars);
     section.finish();
@@ -124,6 +125,7 @@ fn merchant(
             bare_links: bare_links?,
             support: support?,
             discreet: discreet?,
+            amount_unit: amount_unit?,
             stopped: stopped?,
         })
     };

@@ -8,8 +8,8 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::reading::Section;
-use super::value::{duration, text, word};
-use crate::domain::{MerchantId, SourceName};
+use super::value::{amount_unit, duration, text, word};
+use crate::domain::{AmountUnit, MerchantId, SourceName};
 use crate::plan::Schedule;
 
 pub use sql::DatabaseSource;
@@ -21,6 +21,8 @@ pub struct Source {
     pub name: SourceName,
     /// The merchant of every row, if the source names none.
     pub merchant: Option<MerchantId>,
+    /// The unit of every row's amounts, if the rows do not name it; by default the merchant's.
+    pub amount_unit: Option<AmountUnit>,
     /// The greatest age of its data with which reminders still go out.
     pub max_ledger_age: Option<TimeDelta>,
     /// The kind, with the settings of that kind.
@@ -49,6 +51,7 @@ pub(super) struct ReadSource {
 struct Common {
     name: SourceName,
     merchant: Option<MerchantId>,
+    amount_unit: Option<AmountUnit>,
     max_ledger_age: Option<TimeDelta>,
 }
 
@@ -80,10 +83,14 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
     let merchant = section.optional("merchant", |value| {
         MerchantId::new(text(value)?).map_err(|problem| format!("{problem}; choose another name"))
     });
+    let amount_unit = section.optional("amount_unit", amount_unit);
     let max_ledger_age = section.optional("max_ledger_age", duration);
     let named = ReadSource { path, merchant: merchant.clone().flatten(), source: None };
     let span = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
-    let common = || Some(Common { name: name?, merchant: merchant?, max_ledger_age: max_ledger_age?.map(span) });
+    let common = || {
+        let max_ledger_age = max_ledger_age?.map(span);
+        Some(Common { name: name?, merchant: merchant?, amount_unit: amount_unit?, max_ledger_age })
+    };
     let common = common();
     let kind = match kind {
         Some(KindWord::Sql) => {
@@ -97,8 +104,8 @@ fn source(mut section: Section<'_, '_, '_>, cron_zone: Tz, folder: &Path, taken:
     };
     section.finish();
     let source = common.zip(kind).map(|(common, kind)| {
-        let Common { name, merchant, max_ledger_age } = common;
-        Source { name, merchant, max_ledger_age, kind }
+        let Common { name, merchant, amount_unit, max_ledger_age } = common;
+        Source { name, merchant, amount_unit, max_ledger_age, kind }
     });
     ReadSource { source, ..named }
 }

@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use toml::de::DeValue;
 
 use super::origin::RawNumber;
+use crate::domain::AmountUnit;
 use crate::plan::{DayHours, read_time_zone};
 
 /// A value of the tree, with how it was written if it did not come from the file.
@@ -170,6 +171,11 @@ pub(super) fn decimal(value: &Value<'_>) -> Result<Decimal, String> {
     };
     let amount = Decimal::from_str_exact(&written).ok().filter(|amount| !amount.is_sign_negative());
     amount.ok_or_else(|| format!(r#"{} is no amount; write for example "99.50""#, value.shown()))
+}
+
+/// The unit of amounts.
+pub(super) fn amount_unit(value: &Value<'_>) -> Result<AmountUnit, String> {
+    word(value, &[("major", AmountUnit::Major), ("minor", AmountUnit::Minor)])
 }
 
 /// A time zone.

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::{EmailAddress, Jurisdiction, Locale, MerchantId, SupportHours};
+use super::{AmountUnit, EmailAddress, Jurisdiction, Locale, MerchantId, SupportHours};
 
 /// Where a borrower can ask a person. At least one of the two ways is known: a message without any is refused at load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub struct Merchant {
     pub support: Support,
     /// An SMS and the subject of an e-mail name no debt and no amount, as others may read a locked screen.
     pub discreet: bool,
+    /// The unit of amounts in its files and API requests, and in rows of sources that do not name one.
+    pub amount_unit: AmountUnit,
     /// Nothing is sent in its name: its reminders are skipped, not kept for later.
     pub stopped: bool,
 }

@@ -100,7 +100,7 @@ pub use merchant::{Merchant, Support};
 pub use message::{Address, EmailParts, LinkMode, Message, RegisteredSms, SmsText};
 pub use message_key::MessageKey;
 pub use message_record::{ContentHash, MessageFault, MessageForm, MessageRecord};
-pub use money::{Currency, MAX_INTEGER_DIGITS, Money, MoneyError};
+pub use money::{AmountUnit, Currency, MAX_INTEGER_DIGITS, Money, MoneyError, UnknownAmountUnit};
 pub use network::{Network, NetworkError, is_never_connected_to, is_public, may_connect};
 pub use notice::{Notice, NoticeChange, NoticeFacts, NoticeState, Recipient};
 pub use outcome::{Code, Outcome, RejectScope};

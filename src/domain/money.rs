@@ -28,6 +28,9 @@ pub enum MoneyError {
         /// How many decimals it has.
         exponent: u32,
     },
+    /// No whole number of minor units.
+    #[error("is in minor units and so a whole number such as 12850; a fraction suggests another amount_unit")]
+    NotWhole,
     /// A sum of two currencies.
     #[error("mixes currencies")]
     MixedCurrencies,
@@ -35,6 +38,55 @@ pub enum MoneyError {
 
 /// The most digits before the decimal point: what `numeric(18, 4)` in the PostgreSQL migration holds.
 pub const MAX_INTEGER_DIGITS: u32 = 14;
+
+/// The unit in which a lender writes amounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AmountUnit {
+    /// The currency's own unit: `128.50` CNY.
+    #[default]
+    Major,
+    /// The smallest unit that ISO 4217 gives the currency, in whole numbers: `12850` is 128.50 CNY, 12850 JPY or 12.850
+    /// KWD.
+    Minor,
+}
+
+/// A word that is no [`AmountUnit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not one of major, minor")]
+pub struct UnknownAmountUnit;
+
+impl AmountUnit {
+    /// Reads an amount in this unit.
+    ///
+    /// # Errors
+    /// As [`Money::parse`], and [`MoneyError::NotWhole`].
+    pub fn parse(self, text: &str, currency: Currency) -> Result<Money, MoneyError> {
+        match self {
+            Self::Major => Money::parse(text, currency),
+            Self::Minor => Money::parse_minor(text, currency),
+        }
+    }
+}
+
+impl std::str::FromStr for AmountUnit {
+    type Err = UnknownAmountUnit;
+    fn from_str(word: &str) -> Result<Self, UnknownAmountUnit> {
+        match word.to_ascii_lowercase().as_str() {
+            "major" => Ok(Self::Major),
+            "minor" => Ok(Self::Minor),
+            _ => Err(UnknownAmountUnit),
+        }
+    }
+}
+
+impl fmt::Display for AmountUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Major => "major",
+            Self::Minor => "minor",
+        })
+    }
+}
 
 /// A currency of ISO 4217.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -133,6 +185,20 @@ impl Money {
         Self::new(amount, currency)
     }
 
+    /// Reads a whole number of the currency's smallest units. A point is refused even before zeros: whoever writes
+    /// `128.50` does not mean 1.28.
+    fn parse_minor(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+            return Err(MoneyError::NotANumber);
+        }
+        if digits.contains('.') {
+            return Err(MoneyError::NotWhole);
+        }
+        let number: i64 = text.parse().map_err(|_| MoneyError::TooLarge)?;
+        Self::new(Decimal::new(number, currency.exponent()), currency)
+    }
+
     /// The number, at the currency's scale.
     #[must_use]
     pub fn amount(&self) -> Decimal {
@@ -174,7 +240,7 @@ impl fmt::Debug for Money {
 
 #[cfg(test)]
 mod tests {
-    use super::{Currency, Money, MoneyError};
+    use super::{AmountUnit, Currency, Money, MoneyError};
 
     fn parse(text: &str, code: &str) -> Result<String, MoneyError> {
         Money::parse(text, Currency::new(code)?).map(|money| money.amount().to_string())
@@ -188,6 +254,41 @@ mod tests {
         assert_eq!(parse("1.005", "KWD").as_deref(), Ok("1.005"));
         assert_eq!(parse("1.100", "CNY").as_deref(), Ok("1.10"), "zeros at the end are no decimals");
         assert_eq!(parse("99999999999999.99", "CNY").as_deref(), Ok("99999999999999.99"));
+    }
+
+    #[test]
+    fn minor_units_have_the_exponent_of_the_currency() {
+        let parse = |text: &str, code: &str| {
+            AmountUnit::Minor.parse(text, Currency::new(code)?).map(|money| money.amount().to_string())
+        };
+        for (text, code, expected) in [
+            ("12345", "CNY", "123.45"),
+            ("12345", "JPY", "12345"),
+            ("12345", "KWD", "12.345"),
+            ("5", "CNY", "0.05"),
+            ("0", "CNY", "0.00"),
+            ("-0", "CNY", "0.00"),
+            ("007", "KWD", "0.007"),
+            ("9999999999999999", "CNY", "99999999999999.99"),
+        ] {
+            assert_eq!(parse(text, code).as_deref(), Ok(expected), "{text} {code}");
+        }
+        for (text, code, expected) in [
+            ("123.45", "CNY", MoneyError::NotWhole),
+            ("123.00", "CNY", MoneyError::NotWhole),
+            ("12345.", "JPY", MoneyError::NotWhole),
+            ("-1", "CNY", MoneyError::Negative),
+            ("10000000000000000", "CNY", MoneyError::TooLarge),
+            ("100000000000000", "JPY", MoneyError::TooLarge),
+            ("99999999999999999999", "CNY", MoneyError::TooLarge),
+            ("", "CNY", MoneyError::NotANumber),
+            ("-", "CNY", MoneyError::NotANumber),
+            ("1e3", "CNY", MoneyError::NotANumber),
+            ("12,345", "CNY", MoneyError::NotANumber),
+            ("+5", "CNY", MoneyError::NotANumber),
+        ] {
+            assert_eq!(parse(text, code), Err(expected), "{text} {code}");
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{
-    Amendment, AmendmentResult, Currency, FieldUpdate, Installment, InstallmentId, InstallmentStatus, LedgerRow,
-    MerchantId, Money, SourceName,
+    Amendment, AmendmentResult, AmountUnit, Currency, FieldUpdate, Installment, InstallmentId, InstallmentStatus,
+    LedgerRow, MerchantId, SourceName,
 };
 
 /// The columns by which a record may say that a debt is settled. A sound row that does not speak of them leaves them
@@ -13,10 +13,11 @@ use super::{
 const SETTLING: [&str; 2] = [STATUS, PAID_AMOUNT];
 
 /// The columns of a payment.
-const KEPT: [&str; 5] = ["merchant", "installment_id", CURRENCY, PAID_AMOUNT, STATUS];
+const KEPT: [&str; 6] = ["merchant", "installment_id", CURRENCY, PAID_AMOUNT, AMOUNT_UNIT, STATUS];
 
 const STATUS: &str = "status";
 const PAID_AMOUNT: &str = "paid_amount";
+const AMOUNT_UNIT: &str = "amount_unit";
 const CURRENCY: &str = "currency";
 
 /// The cells of a record by column: enough to try it again. They are personal data, so `Debug` hides them.
@@ -148,7 +149,11 @@ impl RejectedRecord {
             Some("") => FieldUpdate::Set(None),
             Some(text) => {
                 let currency = Currency::new(cell(CURRENCY)?).ok()?;
-                FieldUpdate::Set(Some(Money::parse(text, currency).ok()?))
+                let unit = match cell(AMOUNT_UNIT) {
+                    None | Some("") => AmountUnit::Major,
+                    Some(word) => word.parse().ok()?,
+                };
+                FieldUpdate::Set(Some(unit.parse(text, currency).ok()?))
             }
         };
         let status = match cell(STATUS) {
@@ -169,6 +174,8 @@ impl Amendment {
         ]);
         if let FieldUpdate::Set(paid) = &self.paid_amount {
             cells.extend(paid.map(|paid| (CURRENCY.to_owned(), paid.currency().code().to_owned())));
+            // Whatever the unit of its source or merchant.
+            cells.extend(paid.map(|_| (AMOUNT_UNIT.to_owned(), AmountUnit::Major.to_string())));
             cells.insert(PAID_AMOUNT.to_owned(), paid.map(|paid| paid.amount().to_string()).unwrap_or_default());
         }
         if let FieldUpdate::Set(status) = &self.status {

@@ -6,8 +6,8 @@ use rust_decimal::Decimal;
 use super::locale_file::SampleTexts;
 use super::{LocaleFile, Phase, RenderRequest};
 use crate::domain::{
-    Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentId, Locale, Merchant,
-    MerchantId, Money, PersonName, Phone, RequiredTexts, Support,
+    AmountUnit, Borrower, BorrowerId, BorrowerKey, Channel, Currency, EmailAddress, Installment, InstallmentId, Locale,
+    Merchant, MerchantId, Money, PersonName, Phone, RequiredTexts, Support,
 };
 
 /// Everything a message is made from, made up: to check templates, to preview them, to show how long they get.
@@ -155,6 +155,7 @@ pub fn sample_merchant(locale: &Locale) -> Merchant {
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect(FIXED),
         discreet: false,
+        amount_unit: AmountUnit::Major,
         stopped: false,
         link_base: "https://pay.example.com".into(),
         bare_links: false,

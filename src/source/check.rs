@@ -11,8 +11,8 @@ use super::phone;
 use super::spreadsheet::{garbled, spoiled_identifier, without_invisible, without_placeholders};
 use super::{Column, preferences};
 use crate::domain::{
-    Amendment, BorrowerId, BorrowerKey, BorrowerUpdate, Currency, EmailAddress, FieldUpdate, InstallmentId,
-    InstallmentStatus, LedgerRow, Locale, Merchant, MerchantId, Money, PersonName, Phone, RecordCells, RecordKind,
+    Amendment, AmountUnit, BorrowerId, BorrowerKey, BorrowerUpdate, Currency, EmailAddress, FieldUpdate, InstallmentId,
+    InstallmentStatus, LedgerRow, Locale, Merchant, MerchantId, PersonName, Phone, RecordCells, RecordKind,
     RejectedRecord, RouteKey, SourceName, Tags, Verifier, clean,
 };
 use crate::plan::read_time_zone;
@@ -45,6 +45,8 @@ pub(super) struct Checker {
     merchants: BTreeMap<MerchantId, Option<country::Id>>,
     /// The time zone of each merchant: a hold until a date lasts to the end of that date there.
     zones: BTreeMap<MerchantId, Tz>,
+    /// The unit of each merchant's amounts, where a record does not name one.
+    units: BTreeMap<MerchantId, AmountUnit>,
     /// The last locale, as written and as understood: most files have one or two.
     locale: Option<(Box<str>, Locale)>,
 }
@@ -66,9 +68,10 @@ struct PersonFields {
 impl Checker {
     pub(super) fn new(merchants: &BTreeMap<MerchantId, Merchant>) -> Self {
         let zones = merchants.iter().map(|(id, merchant)| (id.clone(), merchant.time_zone)).collect();
+        let units = merchants.iter().map(|(id, merchant)| (id.clone(), merchant.amount_unit)).collect();
         let country = |merchant: &Merchant| merchant.country.to_ascii_uppercase().parse().ok();
         let merchants = merchants.iter().map(|(id, merchant)| (id.clone(), country(merchant))).collect();
-        Self { merchants, zones, locale: None }
+        Self { merchants, zones, units, locale: None }
     }
 
     /// The row that `cells` make, if no fault refuses it. Every fault is in `faults`: with a row, those of cells that
@@ -83,10 +86,12 @@ impl Checker {
             InstallmentId::new(identifier(text)?).map_err(fault_text)
         });
         let currency = required(cells, Column::Currency, faults, |text| Currency::new(text).map_err(fault_text));
-        // Without a currency nothing more can be said about the amounts, nor about phone numbers without a merchant.
-        let (amount, paid_amount) = match currency {
-            Some(currency) => {
-                let money = |text: &str| Money::parse(text, currency).map_err(fault_text);
+        let unit = self.amount_unit(cells, merchant.as_ref(), faults);
+        // Without a currency and a unit nothing more can be said about the amounts, nor about phone numbers without a
+        // merchant.
+        let (amount, paid_amount) = match currency.zip(unit) {
+            Some((currency, unit)) => {
+                let money = |text: &str| unit.parse(text, currency).map_err(fault_text);
                 (required(cells, Column::Amount, faults, money), said(cells, Column::PaidAmount, faults, money))
             }
             None => {
@@ -184,12 +189,14 @@ impl Checker {
         let installment = required(cells, Column::InstallmentId, faults, |text| {
             InstallmentId::new(identifier(text)?).map_err(fault_text)
         });
+        let unit = self.amount_unit(cells, merchant.as_ref(), faults);
         let paid_amount = match cells[Column::PaidAmount as usize] {
             None => FieldUpdate::Keep,
             Some(_) => {
+                let unit = unit?;
                 let currency =
                     required(cells, Column::Currency, faults, |text| Currency::new(text).map_err(fault_text))?;
-                said(cells, Column::PaidAmount, faults, |text| Money::parse(text, currency).map_err(fault_text))
+                said(cells, Column::PaidAmount, faults, |text| unit.parse(text, currency).map_err(fault_text))
             }
         };
         let status = said(cells, Column::Status, faults, |text| text.parse::<InstallmentStatus>().map_err(fault_text));
@@ -234,6 +241,20 @@ impl Checker {
             let known = self.merchants.get_key_value(text).map(|(id, country)| (id.clone(), *country));
             known.ok_or_else(|| format!("is unknown; configured: {}", self.merchant_list()))
         })
+    }
+
+    /// The unit of a record's amounts; `None` if its cell names no unit, which is a fault.
+    fn amount_unit(
+        &self,
+        cells: &Cells<'_>,
+        merchant: Option<&KnownMerchant>,
+        faults: &mut Faults,
+    ) -> Option<AmountUnit> {
+        let of_merchant = merchant.and_then(|(id, _)| self.units.get(id)).copied().unwrap_or_default();
+        match cells[Column::AmountUnit as usize] {
+            None | Some("") => Some(of_merchant),
+            Some(text) => sound(text, Column::AmountUnit, faults, |text| text.parse().map_err(fault_text)),
+        }
     }
 
     fn merchant_list(&self) -> String {

@@ -59,6 +59,8 @@ columns! {
     Amount => "amount",
     /// The amount paid so far.
     PaidAmount => "paid_amount",
+    /// The unit of both amounts: `major` or `minor`.
+    AmountUnit => "amount_unit",
     /// The due date.
     DueDate => "due_date",
     /// The status.
@@ -88,7 +90,7 @@ impl Column {
     /// Whether it decides who owes what, and when: without it the rest of a record must not be applied.
     #[must_use]
     pub fn decides(self) -> bool {
-        Self::REQUIRED.contains(&self) || matches!(self, Self::PaidAmount | Self::Status)
+        Self::REQUIRED.contains(&self) || matches!(self, Self::PaidAmount | Self::AmountUnit | Self::Status)
     }
 
     /// The column with that name; case and outer white space do not matter.

@@ -13,8 +13,8 @@ use crate::domain::{
 };
 
 /// The fields of a payment. An object that has a status or a paid amount and none but these is one.
-const OF_PAYMENT: [Column; 5] =
-    [Column::Merchant, Column::InstallmentId, Column::Currency, Column::PaidAmount, Column::Status];
+const OF_PAYMENT: [Column; 6] =
+    [Column::Merchant, Column::InstallmentId, Column::Currency, Column::PaidAmount, Column::AmountUnit, Column::Status];
 
 /// The fields of a borrower.
 const OF_BORROWER: [Column; 13] = [

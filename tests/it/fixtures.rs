@@ -34,6 +34,7 @@ pub(crate) fn merchant() -> Merchant {
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect("a jurisdiction"),
         discreet: false,
+        amount_unit: Default::default(),
         stopped: false,
         link_base: "https://pay.example.com".into(),
         bare_links: false,

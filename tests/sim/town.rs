@@ -68,6 +68,7 @@ pub(crate) fn merchants() -> [Merchant; 2] {
         bare_links: false,
         support: Support { phone: Some("400-000-0000".into()), email: None, hours: None },
         discreet: false,
+        amount_unit: Default::default(),
         stopped: false,
     };
     [

@@ -50,9 +50,9 @@ pub(super) fn read(
     let (dialect, url) = url?;
     let (query, zone, page) = (query?, zone?, page?);
     let (schedule, overlap) = (schedule?, overlap?);
-    let Common { name, merchant, .. } = common?.clone();
+    let Common { name, merchant, amount_unit, .. } = common?.clone();
     Some(DatabaseSource {
-        settings: SqlSettings { name, dialect, url, query, merchant, zone, page },
+        settings: SqlSettings { name, dialect, url, query, merchant, amount_unit, zone, page },
         schedule,
         overlap: TimeDelta::from_std(overlap).unwrap_or(TimeDelta::MAX),
     })

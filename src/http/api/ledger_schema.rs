@@ -37,6 +37,7 @@ fn about(column: Column) -> &'static str {
         Column::Currency => "The currency of both amounts, for example `CNY`",
         Column::Amount => "The full amount to pay, as a text such as `128.50`",
         Column::PaidAmount => "The amount paid so far, as a text: the sum of all payments, so that it counts once",
+        Column::AmountUnit => "`major` (`128.50`) or `minor` (`12850`); by default as the merchant's config says",
         Column::DueDate => "The due date, as YYYY-MM-DD",
         Column::Status => "`open`, `paid` or `cancelled`",
         Column::Route => "The key of a way to repay, if it is not the merchant's first",
@@ -84,9 +85,9 @@ impl PartialSchema for InstallmentItem {
         object(
             ObjectKind::Installment,
             "An instalment with what is said about its borrower. A field that is left out keeps its value; `null` or \
-             an empty text clears it. With `installment_id` and no more than `status`, `paid_amount` and `currency` it \
-             is a payment or a cancellation: of an instalment that is known, or kept until it is. Otherwise \
-             `borrower_id`, `amount`, `currency` and `due_date` are needed as well.",
+             an empty text clears it. With `installment_id` and no more than `status`, `paid_amount`, `currency` \
+             and `amount_unit` it is a payment or another status: of an instalment that is known, or kept until it is. \
+             Otherwise `borrower_id`, `amount`, `currency` and `due_date` are needed as well.",
         )
     }
 }

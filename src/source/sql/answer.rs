@@ -2,7 +2,7 @@
 
 use super::error::Problem;
 use super::field::{ColumnType, Field, ROW_KEY, ResultColumn, UPDATED_AT, unsuited};
-use crate::domain::{MAX_ID_CHARS, MerchantId};
+use crate::domain::{AmountUnit, MAX_ID_CHARS, MerchantId};
 use crate::source::Column;
 use crate::source::check::Cells;
 use crate::source::fault::Faults;
@@ -18,8 +18,8 @@ pub(super) enum ResultShape {
 }
 
 /// The columns that an amendment may have.
-const AMENDED: [Column; 5] =
-    [Column::Merchant, Column::InstallmentId, Column::Currency, Column::PaidAmount, Column::Status];
+const AMENDED: [Column; 6] =
+    [Column::Merchant, Column::InstallmentId, Column::Currency, Column::PaidAmount, Column::AmountUnit, Column::Status];
 
 /// The columns of a query's answer.
 #[derive(Debug)]
@@ -32,12 +32,14 @@ pub(super) struct ResultColumns {
     key: (usize, &'static str),
     /// The merchant of every row.
     merchant: Option<String>,
+    /// The unit of every row's amounts. It is a cell like any other, so that a rejected row keeps it.
+    amount_unit: Option<String>,
 }
 
 impl ResultColumns {
     pub(super) fn new(
         columns: &[ResultColumn],
-        merchant: Option<&MerchantId>,
+        (merchant, amount_unit): (Option<&MerchantId>, Option<AmountUnit>),
         unknown: &mut UnknownNames,
     ) -> Result<Self, Problem> {
         let mut places = [None; Column::COUNT];
@@ -63,6 +65,9 @@ impl ResultColumns {
         if merchant.is_some() && places[Column::Merchant as usize].is_some() {
             return Err(Problem::Twice(Column::Merchant.name()));
         }
+        if amount_unit.is_some() && places[Column::AmountUnit as usize].is_some() {
+            return Err(Problem::Twice(Column::AmountUnit.name()));
+        }
         let has =
             |column: Column| places[column as usize].is_some() || (column == Column::Merchant && merchant.is_some());
         let yields = what_it_yields(has, updated_at.is_some(), unknown)?;
@@ -80,7 +85,8 @@ impl ResultColumns {
         if !matches!(columns[key.0].kind, ColumnType::Text | ColumnType::Whole | ColumnType::Any) {
             return Err(of_wrong_type(&columns[key.0], "a key is a whole number or a text; write it so"));
         }
-        Ok(Self { yields, places, updated_at, key, merchant: merchant.map(ToString::to_string) })
+        let (merchant, amount_unit) = (merchant.map(ToString::to_string), amount_unit.map(|unit| unit.to_string()));
+        Ok(Self { yields, places, updated_at, key, merchant, amount_unit })
     }
 
     pub(super) fn updated_at<'r>(&self, row: &'r [Field]) -> &'r Field {
@@ -113,6 +119,9 @@ impl ResultColumns {
         }
         if let Some(merchant) = &self.merchant {
             texts.0[Column::Merchant as usize] = Some(merchant.clone());
+        }
+        if let Some(amount_unit) = &self.amount_unit {
+            texts.0[Column::AmountUnit as usize] = Some(amount_unit.clone());
         }
         texts
     }

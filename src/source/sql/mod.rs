@@ -33,7 +33,7 @@ use super::fault::Faults;
 use super::unknown::{UnknownColumn, UnknownNames};
 use super::{RejectedRow, supersede};
 use crate::clock::Clock;
-use crate::domain::{Amendment, LedgerRow, Merchant, MerchantId, RecordKind, SourceName};
+use crate::domain::{Amendment, AmountUnit, LedgerRow, Merchant, MerchantId, RecordKind, SourceName};
 use answer::{ResultColumns, ResultShape};
 use connection::{CONNECT_TIMEOUT, Connection, STATEMENT_TIMEOUT, SqlFailure};
 use error::plain;
@@ -57,6 +57,8 @@ pub struct SqlSettings {
     pub query: Query,
     /// The merchant of every row, if the query yields none.
     pub merchant: Option<MerchantId>,
+    /// The unit of every row's amounts, if the query does not yield it; by default the merchant's.
+    pub amount_unit: Option<AmountUnit>,
     /// The zone of times that have none, and the zone of the session, in which a query computes the day of an instant.
     /// If it is `None`, the session has the database's own zone, and times without a zone are UTC.
     pub zone: Option<Tz>,
@@ -98,7 +100,8 @@ impl SqlSource {
         let mut connection = asking.within(CONNECT_TIMEOUT, connect(&self.settings)).await?;
         let columns = asking.within(CONNECT_TIMEOUT, connection.prepare()).await?;
         let mut unknown = UnknownNames::default();
-        let answer = ResultColumns::new(&columns, self.settings.merchant.as_ref(), &mut unknown);
+        let answer =
+            ResultColumns::new(&columns, (self.settings.merchant.as_ref(), self.settings.amount_unit), &mut unknown);
         Ok(SqlPages {
             answer: answer.map_err(|problem| asking.error(problem))?,
             asking,

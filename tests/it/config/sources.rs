@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use dueherald::cli::check;
 use dueherald::clock::{Clock, SystemClock};
 use dueherald::config::{DatabaseSource, Source, SourceKind};
+use dueherald::domain::AmountUnit;
 use dueherald::source::sql::Dialect;
 use secrecy::ExposeSecret;
 
@@ -33,6 +34,7 @@ kind = "sql"
 url = "sqlite:lending.db"
 cron = "@hourly"
 query = "select :after, :after_key, :limit"
+amount_unit = "minor"
 "#;
 
 const URL: (&str, &str) = ("CORE_URL", "mysql://reader:s3cret@db.example.com/lending?ssl-mode=VERIFY_IDENTITY");
@@ -48,7 +50,9 @@ async fn a_source_is_what_is_written_and_its_url_is_a_secret() {
     let config = load(&text, &[URL]).expect("it is sound");
     let [core, payments] = config.sources.as_slice() else { panic!("there are two") };
     assert_eq!((core.max_ledger_age, payments.max_ledger_age), (Some(TimeDelta::hours(2)), None));
+    assert_eq!((core.amount_unit, payments.amount_unit), (None, Some(AmountUnit::Minor)));
     let (core, payments) = (database(core), database(payments));
+    assert_eq!(payments.settings.amount_unit, Some(AmountUnit::Minor));
     assert_eq!(core.settings.dialect, Dialect::MySql);
     assert_eq!((core.settings.page, core.settings.zone), (500, Some(chrono_tz::Asia::Shanghai)));
     assert_eq!((core.overlap, payments.overlap), (TimeDelta::minutes(10), TimeDelta::minutes(5)));

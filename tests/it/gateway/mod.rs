@@ -50,6 +50,7 @@ fn merchant() -> Merchant {
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect("a jurisdiction"),
         discreet: false,
+        amount_unit: Default::default(),
         stopped: false,
         link_base: "https://pay.mall.example".into(),
         bare_links: false,

@@ -6,6 +6,7 @@ mod ledger;
 mod people;
 mod properties;
 mod refusals;
+mod units;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -36,6 +37,7 @@ fn merchants() -> BTreeMap<MerchantId, Merchant> {
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect("a jurisdiction"),
         discreet: false,
+        amount_unit: Default::default(),
         stopped: false,
         link_base: "https://pay.example.com".to_owned(),
         bare_links: false,

@@ -140,6 +140,7 @@ impl Lender {
             url: self.url.clone().into(),
             query: Query::new(query, self.dialect).expect("a query"),
             merchant: (!query.contains("merchant")).then(|| crate::fixtures::merchant().id),
+            amount_unit: None,
             zone: Some(chrono_tz::UTC),
             page,
         }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use dueherald::domain::AmountUnit;
+use dueherald::store::RejectFilter;
+
 use super::lender::{COLUMNS, Lender, PAGED, counts};
 use crate::fixtures::day;
 
@@ -110,4 +113,23 @@ async fn a_source_without_a_zone_has_the_databases_own() {
     settings.zone = None;
     lender.pull(&lender.source_of(settings)).await.expect("pulled");
     assert_eq!(lender.installments().await[0].due_date, day("2026-12-01"));
+}
+
+/// The unit is the source's, whatever the merchant's; a row that is rejected keeps it.
+#[tokio::test]
+async fn amounts_are_in_the_unit_of_the_source() {
+    for lender in [Lender::postgres().await, Lender::mariadb().await, Lender::sqlite().await] {
+        lender.owes(1..4, "2026-11-22 01:00:00").await;
+        let amount = "case id when 1 then '12345' when 2 then '123.45' else '5' end as amount";
+        let columns = COLUMNS.replace("amount, 'CNY'", &format!("{amount}, 'CNY'"));
+        let mut settings = lender.settings(&format!("select {columns} from instalment {PAGED}"), 10);
+        settings.amount_unit = Some(AmountUnit::Minor);
+        let summary = lender.pull(&lender.source_of(settings)).await.expect("pulled");
+        assert_eq!((summary.taken(), summary.rejected), (2, 1), "{:?}", lender.dialect);
+        let amounts: Vec<_> = lender.installments().await.iter().map(|one| one.amount.amount().to_string()).collect();
+        assert_eq!(amounts, ["123.45", "0.05"]);
+        let filter = RejectFilter { limit: 10, ..RejectFilter::default() };
+        let kept = lender.ledger.rejects(&filter).await.expect("listed");
+        assert_eq!(kept[0].record.cells.0.get("amount_unit").map(String::as_str), Some("minor"));
+    }
 }

@@ -19,6 +19,7 @@ pub(super) fn merchant() -> Merchant {
         countries: Vec::new(),
         jurisdiction: "cn".parse().expect("a jurisdiction"),
         discreet: false,
+        amount_unit: Default::default(),
         stopped: false,
         link_base: "https://l.yunfan.example".into(),
         bare_links: false,
