@@ -134,7 +134,13 @@ impl ReaderText<'_> {
     }
 
     fn due_date(&self, due: &DueDate) -> String {
-        let counts = [(due.open, "open"), (due.paid, "paid"), (due.cancelled, "cancelled")];
+        let counts = [
+            (due.open, "open"),
+            (due.paid, "paid"),
+            (due.cancelled, "cancelled"),
+            (due.written_off, "written off"),
+            (due.disputed, "disputed"),
+        ];
         let counts: Vec<_> =
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         let counts = if counts.is_empty() { "nothing is due any more".to_owned() } else { counts.join(", ") };

@@ -14,16 +14,23 @@ pub enum InstallmentStatus {
     Open,
     /// Paid in full.
     Paid,
-    /// No longer owed: returned goods, written off, merged into another.
+    /// No longer owed: returned goods, merged into another.
     Cancelled,
+    /// The lender has written the debt off: it may still be owed, and nothing is sent about it.
+    WrittenOff,
+    /// The borrower disputes the debt: nothing is sent about it until the lender says that it is open again.
+    Disputed,
 }
 
 /// A word that is no status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not one of open, paid, cancelled")]
+#[error("is not one of open, paid, cancelled, written_off, disputed")]
 pub struct UnknownStatus;
 
 impl InstallmentStatus {
+    /// Every status.
+    pub const ALL: [Self; 5] = [Self::Open, Self::Paid, Self::Cancelled, Self::WrittenOff, Self::Disputed];
+
     /// The word in files, the database and the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -31,6 +38,8 @@ impl InstallmentStatus {
             Self::Open => "open",
             Self::Paid => "paid",
             Self::Cancelled => "cancelled",
+            Self::WrittenOff => "written_off",
+            Self::Disputed => "disputed",
         }
     }
 }
@@ -45,10 +54,7 @@ impl std::str::FromStr for InstallmentStatus {
     type Err = UnknownStatus;
     fn from_str(word: &str) -> Result<Self, UnknownStatus> {
         // People write it as they like: “Paid” is no other status.
-        [Self::Open, Self::Paid, Self::Cancelled]
-            .into_iter()
-            .find(|status| status.as_str().eq_ignore_ascii_case(word))
-            .ok_or(UnknownStatus)
+        Self::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(word)).ok_or(UnknownStatus)
     }
 }
 
@@ -104,12 +110,15 @@ impl Installment {
         }
     }
 
-    /// The amount still to be paid; zero when paid or cancelled.
+    /// The amount still to be paid; zero unless it is open.
     #[must_use]
     pub fn outstanding(&self) -> Money {
         match self.status {
             InstallmentStatus::Open => self.amount.less(&self.paid_amount),
-            InstallmentStatus::Paid | InstallmentStatus::Cancelled => self.amount.less(&self.amount),
+            InstallmentStatus::Paid
+            | InstallmentStatus::Cancelled
+            | InstallmentStatus::WrittenOff
+            | InstallmentStatus::Disputed => self.amount.less(&self.amount),
         }
     }
 

@@ -250,6 +250,10 @@ pub enum SkipReason {
     Paid,
     /// Everything due that day was cancelled.
     Cancelled,
+    /// The lender has written off what was due that day.
+    WrittenOff,
+    /// The borrower disputes what is due that day.
+    Disputed,
     /// Nothing is due that day any more: the due date moved.
     Rescheduled,
     /// A nearer step of the same rule takes its place, or no rule calls for it any more.
@@ -278,7 +282,8 @@ pub enum SkipReason {
     NotAllowed,
 }
 words!(SkipReason {
-    Paid => "paid", Cancelled => "cancelled", Rescheduled => "rescheduled", Superseded => "superseded",
+    Paid => "paid", Cancelled => "cancelled", WrittenOff => "written_off", Disputed => "disputed",
+    Rescheduled => "rescheduled", Superseded => "superseded",
     OptedOut => "opted_out", Suppressed => "suppressed", NoContact => "no_contact", Capped => "capped",
     OnHold => "on_hold", Expired => "expired", BadTemplate => "bad_template", MerchantStopped => "merchant_stopped",
     UnknownMerchant => "unknown_merchant",
@@ -290,7 +295,13 @@ impl SkipReason {
     /// the config. Such a reminder is planned again by the next scan that calls for it.
     #[must_use]
     pub fn may_be_unsaid(self) -> bool {
-        matches!(self, Self::Paid | Self::Cancelled | Self::Rescheduled | Self::UnknownMerchant)
+        self.is_by_ledger() || self == Self::UnknownMerchant
+    }
+
+    /// Whether it is the state of the debt by the lender's books.
+    #[must_use]
+    pub fn is_by_ledger(self) -> bool {
+        matches!(self, Self::Paid | Self::Cancelled | Self::WrittenOff | Self::Disputed | Self::Rescheduled)
     }
 
     /// The reason as a colleague would say it.
@@ -299,6 +310,8 @@ impl SkipReason {
         match self {
             Self::Paid => "everything due that day is paid",
             Self::Cancelled => "everything due that day was cancelled",
+            Self::WrittenOff => "what was due that day is written off",
+            Self::Disputed => "what is due that day is disputed",
             Self::Rescheduled => "nothing is due on that day any more",
             Self::Superseded => "another message takes its place, or no rule calls for it any more",
             Self::OptedOut => "the borrower asked not to be contacted on this channel",

@@ -76,6 +76,8 @@ pub fn skip_words(reason: SkipReason) -> DemoWords {
     let (en, zh) = match reason {
         SkipReason::Paid => ("Already paid, so nothing was sent", "账单已还清，未发送"),
         SkipReason::Cancelled => ("The bill was cancelled, so nothing was sent", "账单已取消，未发送"),
+        SkipReason::WrittenOff => ("The debt was written off, so nothing was sent", "账单已核销，未发送"),
+        SkipReason::Disputed => ("The borrower contests the bill, so nothing was sent", "账单存在争议，未发送"),
         SkipReason::Rescheduled => ("The due date moved, so nothing was sent", "还款日已变更，未发送"),
         SkipReason::Superseded => ("A later reminder takes its place", "已由后续提醒代替"),
         SkipReason::OptedOut => ("Asked not to be contacted this way", "用户已退订此类消息"),
@@ -295,6 +297,8 @@ impl<'a> LinkState<'a> {
             Ok(Some(LinkStatus::Open)) => (true, "Works: shows the ways to repay", "有效：显示还款方式"),
             Ok(Some(LinkStatus::Paid)) => (true, "Works: says that it is paid", "有效：显示已还清"),
             Ok(Some(LinkStatus::Cancelled)) => (true, "Works: says that it was cancelled", "有效：显示账单已取消"),
+            Ok(Some(LinkStatus::WrittenOff)) => (true, "Works: says that it is closed", "有效：显示账单已关闭"),
+            Ok(Some(LinkStatus::Disputed)) => (true, "Works: says that it is under review", "有效：显示账单核实中"),
             Ok(Some(LinkStatus::Expired)) => (true, "Works: says that the link has expired", "有效：显示链接已失效"),
             Ok(Some(LinkStatus::Rescheduled)) => (true, "Works: says that the date moved", "有效：显示还款日已变更"),
             Ok(None) => (false, "Does not work: leads to a 404 page", "无效：页面不存在"),

@@ -22,7 +22,7 @@ use crate::render::{LocaleFile, date_text, hours_text, money_text, total_text};
 
 /// The state of the bill that a reminder was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum LinkStatus {
     /// Something is to be paid.
     Open,
@@ -30,6 +30,10 @@ pub enum LinkStatus {
     Paid,
     /// It is no longer owed.
     Cancelled,
+    /// The lender has written it off: the page neither asks for it nor says that it is not owed.
+    WrittenOff,
+    /// The borrower disputes it.
+    Disputed,
     /// Nothing is due on that day any more.
     Rescheduled,
     /// The link has expired: the page shows the contact, and nothing else.
@@ -187,6 +191,8 @@ impl PageFacts {
             Ok(_) => LinkStatus::Open,
             Err(SkipReason::Paid) => LinkStatus::Paid,
             Err(SkipReason::Cancelled) => LinkStatus::Cancelled,
+            Err(SkipReason::WrittenOff) => LinkStatus::WrittenOff,
+            Err(SkipReason::Disputed) => LinkStatus::Disputed,
             Err(_) => LinkStatus::Rescheduled,
         }
     }

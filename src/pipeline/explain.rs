@@ -124,6 +124,10 @@ pub struct DueDate {
     pub paid: usize,
     /// How many were cancelled.
     pub cancelled: usize,
+    /// How many are written off.
+    pub written_off: usize,
+    /// How many are disputed.
+    pub disputed: usize,
     /// The rejected records of its instalments, which hold its reminders.
     pub rejected: Vec<RejectView>,
     /// Every rule in the order of the config; then rules that are gone and resends by hand, where they left reminders.

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use super::{AuditNote, LinkGate};
 use crate::domain::{
     AddressKey, BorrowerId, BorrowerKey, Channel, Installment, InstallmentId, MerchantId, NewReminder, Origin,
-    ReminderId, ReminderKey, SkipReason, Step,
+    ReminderId, ReminderKey, Step,
 };
 use crate::plan::{
     Account, Decision, EarlierMessage, Policy, ResendBasis, ResendChange, ResendDigest, ResendFacts, ResendRefusal,
@@ -72,9 +72,7 @@ impl ResendOutlook {
     pub fn changes_since(&self, seen: &ResendDigest) -> Vec<ResendChange> {
         match (&self.digest, &self.decision) {
             (Some(now), _) => seen.changes(now),
-            (None, Decision::Skip(reason @ (SkipReason::Paid | SkipReason::Cancelled | SkipReason::Rescheduled))) => {
-                vec![ResendChange::Settled(*reason)]
-            }
+            (None, Decision::Skip(reason)) if reason.is_by_ledger() => vec![ResendChange::Settled(*reason)],
             (None, _) => Vec::new(),
         }
     }

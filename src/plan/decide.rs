@@ -361,8 +361,8 @@ fn start_of_tomorrow(zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     Some(to_utc(zone, local_date(zone, now).succ_opt()?.and_time(NaiveTime::MIN)))
 }
 
-/// The open instalments among those of one due date, or the reason why there are none: [`SkipReason::Rescheduled`],
-/// [`SkipReason::Cancelled`] or [`SkipReason::Paid`]. The landing page asks the same question.
+/// The open instalments among those of one due date, or the reason why there are none
+/// ([`SkipReason::is_by_ledger`]). The landing page asks the same question.
 ///
 /// # Errors
 /// The reason why nothing is open.
@@ -371,9 +371,18 @@ pub fn open_installments(all: &[Installment]) -> Result<Vec<Installment>, SkipRe
     if !open.is_empty() {
         return Ok(open);
     }
-    Err(match all {
-        [] => SkipReason::Rescheduled,
-        _ if all.iter().all(|installment| installment.status == InstallmentStatus::Cancelled) => SkipReason::Cancelled,
-        _ => SkipReason::Paid,
+    let (has, all_are) =
+        (|status| all.iter().any(|one| one.status == status), |status| all.iter().all(|one| one.status == status));
+    // A dispute may end, so it is the reason that counts. Whatever else is settled beside a payment was paid for.
+    Err(if all.is_empty() {
+        SkipReason::Rescheduled
+    } else if has(InstallmentStatus::Disputed) {
+        SkipReason::Disputed
+    } else if has(InstallmentStatus::Paid) || has(InstallmentStatus::Open) {
+        SkipReason::Paid
+    } else if all_are(InstallmentStatus::Cancelled) {
+        SkipReason::Cancelled
+    } else {
+        SkipReason::WrittenOff
     })
 }

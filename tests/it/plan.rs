@@ -74,6 +74,20 @@ fn them(account: &mut Account) -> &mut Borrower {
 }
 
 #[rstest]
+#[case::written_off(SkipReason::WrittenOff, |a: &mut Account| every(a, |i| i.status = InstallmentStatus::WrittenOff))]
+#[case::disputed(SkipReason::Disputed, |a: &mut Account| every(a, |i| i.status = InstallmentStatus::Disputed))]
+#[case::one_written_off_one_cancelled(SkipReason::WrittenOff, |a: &mut Account| {
+    every(a, |i| i.status = InstallmentStatus::WrittenOff);
+    a.installments[0].status = InstallmentStatus::Cancelled;
+})]
+#[case::one_written_off_one_paid(SkipReason::Paid, |a: &mut Account| {
+    every(a, |i| i.status = InstallmentStatus::WrittenOff);
+    a.installments[0].status = InstallmentStatus::Paid;
+})]
+#[case::one_disputed_one_paid(SkipReason::Disputed, |a: &mut Account| {
+    every(a, |i| i.status = InstallmentStatus::Paid);
+    a.installments[0].status = InstallmentStatus::Disputed;
+})]
 #[case::paid(SkipReason::Paid, |a: &mut Account| every(a, |i| i.status = InstallmentStatus::Paid))]
 #[case::paid_in_full_but_open(SkipReason::Paid, |a: &mut Account| every(a, |i| i.paid_amount = i.amount))]
 #[case::cancelled(SkipReason::Cancelled, |a: &mut Account| every(a, |i| i.status = InstallmentStatus::Cancelled))]

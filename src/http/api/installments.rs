@@ -41,7 +41,7 @@ pub(super) struct InstallmentView {
     paid_amount: String,
     /// The amount that is still to be paid.
     outstanding: String,
-    /// `open`, `paid` or `cancelled`.
+    /// `open`, `paid`, `cancelled`, `written_off` or `disputed`.
     status: &'static str,
     order_ref: Option<String>,
     product: Option<String>,

@@ -39,7 +39,7 @@ fn about(column: Column) -> &'static str {
         Column::PaidAmount => "The amount paid so far, as a text: the sum of all payments, so that it counts once",
         Column::AmountUnit => "`major` (`128.50`) or `minor` (`12850`); by default as the merchant's config says",
         Column::DueDate => "The due date, as YYYY-MM-DD",
-        Column::Status => "`open`, `paid` or `cancelled`",
+        Column::Status => "`open`, `paid`, `cancelled`, `written_off` or `disputed`",
         Column::Route => "The key of a way to repay, if it is not the merchant's first",
         Column::Tags => "Tags, separated by semicolons",
         Column::Hold => "Why nothing may be sent to the borrower",

@@ -288,7 +288,10 @@ fn owed_sentence(record: &BorrowerRecord, merchant: &Merchant, words: &DeskWords
         .iter()
         .filter(|one| one.status == InstallmentStatus::Open && one.is_due())
         .min_by_key(|one| one.due_date);
-    let Some(first) = first else { return words.say("say_paid", &[]) };
+    let Some(first) = first else {
+        let is_disputed = record.installments.iter().any(|one| one.status == InstallmentStatus::Disputed);
+        return words.say(if is_disputed { "say_disputed" } else { "say_paid" }, &[]);
+    };
     let due = record.installments.iter().filter(|one| one.is_due() && one.due_date == first.due_date);
     let amount = words.total(due.map(Installment::outstanding));
     let due_date = words.date(first.due_date);

@@ -109,7 +109,7 @@ fn of_click(click: &Click, words: &DeskWords) -> EntryView {
     EntryView { reminder: Some(click.reminder.0), ..entry(click.at, "good", text, words) }
 }
 
-/// A payment or a cancellation, at the time when it became known.
+/// A payment, a cancellation, a write-off or a dispute, at the time when it became known.
 fn of_settlement(record: &BorrowerRecord, settlement: &SettledInstallment, words: &DeskWords) -> Option<EntryView> {
     let one = record.installments.iter().find(|one| one.id == settlement.installment)?;
     let values = [
@@ -119,6 +119,8 @@ fn of_settlement(record: &BorrowerRecord, settlement: &SettledInstallment, words
     ];
     let (mark, key) = match one.status {
         InstallmentStatus::Cancelled => ("", "event_cancelled_installment"),
+        InstallmentStatus::WrittenOff => ("", "event_written_off"),
+        InstallmentStatus::Disputed => ("warm", "event_disputed"),
         InstallmentStatus::Open | InstallmentStatus::Paid => ("good", "event_paid"),
     };
     Some(entry(settlement.at, mark, words.say(key, &values), words))

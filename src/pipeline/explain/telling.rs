@@ -53,7 +53,10 @@ pub(super) fn about(policy: &Policy, facts: &DueDateFacts, scans: Span, answers:
     let telling = ExplanationBuilder::new(policy, facts, scans);
     let all = telling.installments();
     let open = all.iter().filter(|one| one.is_due()).count();
-    let cancelled = all.iter().filter(|one| one.status == InstallmentStatus::Cancelled).count();
+    let count = |status| all.iter().filter(|one| one.status == status).count();
+    let cancelled = count(InstallmentStatus::Cancelled);
+    let (written_off, disputed) = (count(InstallmentStatus::WrittenOff), count(InstallmentStatus::Disputed));
+    let paid = all.len() - open - cancelled - written_off - disputed;
     let considered = telling.considered(all);
     let mut rules: Vec<_> = policy
         .rules
@@ -66,7 +69,7 @@ pub(super) fn about(policy: &Policy, facts: &DueDateFacts, scans: Span, answers:
     for step in rules.iter_mut().flat_map(|rule| &mut rule.steps) {
         step.answer = step.key.as_ref().and_then(|key| answers.get(key)).cloned();
     }
-    DueDate { due_date: facts.due_date, open, paid: all.len() - open - cancelled, cancelled, rejected, rules }
+    DueDate { due_date: facts.due_date, open, paid, cancelled, written_off, disputed, rejected, rules }
 }
 
 /// The waiting and the future reminders about one due date.

@@ -55,7 +55,7 @@ async fn the_summary_says_what_was_taken_and_what_was_not() {
       rejected  3
     warning: column “branch” is not known and was passed over
     line 3: amount is not a plain decimal number such as 1280.50
-    line 4: status is not one of open, paid, cancelled
+    line 4: status is not one of open, paid, cancelled, written_off, disputed
     … and 1 more rejected line
     every rejected line is in FOLDER/rejects.csv; mend it and run: dueherald import FOLDER/rejects.csv
     what was rejected holds the reminders of its instalment; see: dueherald rejects list

@@ -54,7 +54,7 @@ use super::{HEADER, SOUND, read, read_csv, read_json, refused, row, taken};
 #[case::short_date("due_date", "2026-3-31", "due_date is not a date in the form 2026-03-31")]
 #[case::with_time("due_date", "2026-03-31T00:00:00", "due_date is not a date in the form 2026-03-31")]
 #[case::serial_number("due_date", "46112", "due_date is not a date in the form 2026-03-31")]
-#[case::status("status", "overdue", "status is not one of open, paid, cancelled")]
+#[case::status("status", "overdue", "status is not one of open, paid, cancelled, written_off, disputed")]
 fn a_bad_cell_is_told_by_column_and_does_not_stop_the_rest(
     #[case] column: &str,
     #[case] cell: &str,

@@ -29,7 +29,7 @@ async fn bad_rows_are_told_by_their_number_and_the_rest_goes_on(lender: Lender) 
             "instalment 2: amount is negative; phone is not a valid phone number in CN; one of another country begins \
              with + \
              and the country's code",
-            "instalment 4: status is not one of open, paid, cancelled",
+            "instalment 4: status is not one of open, paid, cancelled, written_off, disputed",
         ]
     );
 }

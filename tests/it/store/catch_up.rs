@@ -209,6 +209,25 @@ pub(super) async fn a_due_date_that_comes_back_is_reminded_of(store: &dyn Store,
     assert_eq!(claim(store, 10, &by(&policy)).await.taken(), 0);
 }
 
+/// Nothing is sent while an instalment is disputed or written off; when the ledger says that it is open again, it is
+/// reminded of.
+pub(super) async fn what_is_disputed_or_written_off_waits_for_the_ledger(store: &dyn Store, clock: &SimClock) {
+    let policy = ladder(12);
+    go_to(clock, "2026-12-20T08:00:00");
+    import(store, &[owes("a", "2026-12-23"), owes("b", "2026-12-23")]).await;
+    scan_at(store, &policy, clock, ScanScope::News).await;
+    let of_status = |id: &str, status| LedgerRow { status: FieldUpdate::Set(Some(status)), ..owes(id, "2026-12-23") };
+    import(store, &[of_status("a", InstallmentStatus::Disputed), of_status("b", InstallmentStatus::WrittenOff)]).await;
+    go_to(clock, "2026-12-20T10:00:00");
+    assert_eq!(send(store, &policy, clock).await, Vec::<String>::new());
+    assert_eq!(skipped(store).await, ["a due/-3 disputed", "b due/-3 written_off"]);
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::Full).await.found, 0, "nothing is planned for them");
+    import(store, &[of_status("a", InstallmentStatus::Open), of_status("b", InstallmentStatus::Open)]).await;
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::News).await.revived, 2);
+    assert_eq!(send(store, &policy, clock).await, ["a due/-3 20T10:01", "b due/-3 20T10:01"]);
+}
+
 pub(super) async fn a_merchant_that_comes_back_is_reminded_for(store: &dyn Store, clock: &SimClock) {
     let policy = ladder(12);
     let without = Policy { merchants: std::collections::BTreeMap::new(), ..ladder(12) };

@@ -14,7 +14,7 @@ use dueherald::store::{DropOrder, KeptRecord, RejectCounts, RejectFilter, Store,
 
 use super::sample::{DUE, claim, date, import, installments, instant, key, merchant, money, plan_due, row, send};
 
-const FAULT: &str = "status is not one of open, paid, cancelled";
+const FAULT: &str = "status is not one of open, paid, cancelled, written_off, disputed";
 
 /// A row of `i1` whose status nobody understands.
 fn faulty() -> RejectedRecord {

@@ -156,7 +156,7 @@ pub(super) async fn what_may_be_paid_keeps_no_place(store: &dyn Store, _: &SimCl
         installment: Some("j-b0".parse().expect("a number")),
         cells: RecordCells::default(),
         waits: false,
-        reason: "status is not one of open, paid, cancelled".into(),
+        reason: "status is not one of open, paid, cancelled, written_off, disputed".into(),
     };
     store.import_batch(&[], &[unclear], dueherald::store::WriteMode::Commit).await.expect("it is kept");
     let claimed = claim(store, &policy([Channel::Sms, Channel::Email]), &[Channel::Email, Channel::Sms]).await;

@@ -140,7 +140,7 @@ fn faulty(merchant: &str, id: &str) -> RejectedRecord {
         installment: Some(id.parse().expect("a number")),
         cells: RecordCells([("status".to_owned(), "settled".to_owned())].into()),
         waits: false,
-        reason: "status is not one of open, paid, cancelled".to_owned(),
+        reason: "status is not one of open, paid, cancelled, written_off, disputed".to_owned(),
     }
 }
 
