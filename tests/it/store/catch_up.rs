@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{FieldUpdate, InstallmentStatus, LedgerRow, Next, Outcome};
 use dueherald::pipeline::{ScanOrder, ScanReport, ScanScope, scan};
-use dueherald::plan::{Horizon, Policy};
+use dueherald::plan::{Filters, Horizon, Policy, Rule};
 use dueherald::store::{ReminderFilter, Store, WriteMode};
 
 use super::sample::{by, claim, import, request};
@@ -226,6 +226,37 @@ pub(super) async fn what_is_disputed_or_written_off_waits_for_the_ledger(store: 
     clock.advance(Duration::from_secs(60));
     assert_eq!(scan_at(store, &policy, clock, ScanScope::News).await.revived, 2);
     assert_eq!(send(store, &policy, clock).await, ["a due/-3 20T10:01", "b due/-3 20T10:01"]);
+}
+
+/// One rule for what is debited automatically, one for everything else: the tags are asked for again when a message
+/// leaves.
+pub(super) async fn a_tag_that_came_or_went_changes_the_message(store: &dyn Store, clock: &SimClock) {
+    let mut policy = ladder(12);
+    let autopay = Rule {
+        name: "autopay".parse().expect("a name"),
+        filters: Filters { tags: vec!["autopay".into()], ..Filters::default() },
+        ..policy.rules[0].clone()
+    };
+    policy.rules[0].filters.not_tags = vec!["autopay".into()];
+    policy.rules.push(autopay);
+    let owes = |borrower: &str, tags: &str| LedgerRow {
+        tags: FieldUpdate::Set(Some(tags.parse().expect("tags"))),
+        ..owes(borrower, "2026-12-23")
+    };
+    go_to(clock, "2026-12-20T08:00:00");
+    import(store, &[owes("comes", ""), owes("goes", "autopay;vip"), owes("late", ""), owes("stays", "autopay")]).await;
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::News).await.planned, 4);
+    import(store, &[owes("comes", "autopay"), owes("goes", "vip")]).await;
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::News).await.planned, 2);
+    // After the last scan.
+    import(store, &[owes("late", "autopay")]).await;
+    go_to(clock, "2026-12-20T10:00:00");
+    let sent = send(store, &policy, clock).await;
+    assert_eq!(sent, ["comes autopay/-3 20T10:00", "goes due/-3 20T10:00", "stays autopay/-3 20T10:00"]);
+    let skips = ["comes due/-3 superseded", "goes autopay/-3 superseded", "late due/-3 superseded"];
+    assert_eq!(skipped(store).await, skips);
+    scan_at(store, &policy, clock, ScanScope::News).await;
+    assert_eq!(send(store, &policy, clock).await, ["late autopay/-3 20T10:00"]);
 }
 
 pub(super) async fn a_merchant_that_comes_back_is_reminded_for(store: &dyn Store, clock: &SimClock) {
