@@ -32,6 +32,8 @@ mod observation;
 mod oracle;
 #[path = "sim/passing.rs"]
 mod passing;
+#[path = "sim/payments.rs"]
+mod payments;
 #[path = "sim/planted.rs"]
 mod planted;
 #[path = "it/postgres.rs"]

@@ -60,7 +60,7 @@ grant insert on arming, audit_checkpoint, audit_entry, audit_personal, click, dr
 grant update on audit_head to dueherald_worker;
 
 -- The ledger. Nothing is deleted: an instalment that is gone is cancelled.
-grant insert, update on borrower, installment, preference, reminder, volume to dueherald_worker;
+grant insert, update on borrower, installment, payment, preference, reminder, volume to dueherald_worker;
 
 -- Which database this is, and the daemons that send from it. A claim compares how far the numbers have come; after a
 -- restore, new reminders get numbers behind those that were given out.
@@ -102,7 +102,8 @@ grant select (reminder_id, id, at, attempt, kind, gateway, provider_id, detail, 
     on event to dueherald_web;
 grant select on _sqlx_migrations, answer_try, audit_head, borrower, daemon, encryption, incarnation, installment,
     kept_report, lease, ledger_change,
-    mark, message_key, notice, preference, queue, reject, reminder, reply, reply_reading, reply_to_read, route_health,
+    mark, message_key, notice, payment, preference, queue, reject, reminder, reply, reply_reading, reply_to_read,
+    route_health,
     route_version,
     source, source_merchant, stop, suppression, suppression_change, suppression_change_address to dueherald_web;
 grant insert (reminder_id, at, attempt, kind, gateway, provider_id, detail, route, merchant, due_date, channel)
@@ -122,7 +123,7 @@ grant dueherald_web to dueherald_api;
 grant select on arming, click, dropped_reject, event, gateway_state, message_form, notice_change, notice_recipient,
     occurrence, rate, scan, volume to dueherald_api;
 grant insert on dropped_reject, event, notice_change to dueherald_api;
-grant insert, update on borrower, installment, reminder to dueherald_api;
+grant insert, update on borrower, installment, payment, reminder to dueherald_api;
 grant update on notice, notice_recipient to dueherald_api;
 grant insert, update, delete on ledger_change, reject to dueherald_api;
 
@@ -133,6 +134,6 @@ grant select on sequence event_id_seq, reminder_id_seq to dueherald_console;
 grant insert on audit_entry, audit_personal, dropped_reject, event, ledger_change, notice_change, occurrence,
     preference, reply_reading, suppression_change, suppression_change_address to dueherald_console;
 grant update on audit_head, notice, notice_recipient to dueherald_console;
-grant insert, update on borrower, installment, reminder, staff_user to dueherald_console;
+grant insert, update on borrower, installment, payment, reminder, staff_user to dueherald_console;
 grant insert, update, delete on answer_try, kept_report, queue, reject, reply_to_read, staff_session, staff_work,
     suppression to dueherald_console;

@@ -149,6 +149,10 @@ impl ReaderText<'_> {
             let since = self.minute(*since);
             text += &format!("  held since {since} by rejected record {id} of instalment {installment}: {reason}\n");
         }
+        for one in &due.payments {
+            let (payment, installment, told) = (&one.payment, &one.installment, one.explained(&self.minute(one.until)));
+            text += &format!("  payment {payment} of instalment {installment}, {}: {told}\n", self.minute(one.at));
+        }
         let rules: Vec<_> = due.rules.iter().map(|rule| (rule, self.lines(rule))).collect();
         let width = |column: usize| {
             let cells = rules.iter().flat_map(|(_, lines)| lines).map(|line| line.cells[column].chars().count());

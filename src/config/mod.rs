@@ -27,6 +27,7 @@ mod merchants;
 mod mistake;
 mod notices;
 mod origin;
+mod payments;
 mod probe;
 mod reading;
 mod receipts;
@@ -71,6 +72,7 @@ pub use locate::{FILE_VARIABLE, locate};
 pub use log::{Log, LogFormat};
 pub use mistake::{Location, Mistake, Mistakes};
 pub use notices::Notices;
+pub use payments::Payments;
 pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
 pub use secret::{Exposure, ReadFile, SecretOrigin, SecretUse};
@@ -178,6 +180,8 @@ pub struct Config {
     pub dispatch: Dispatch,
     /// The limits of one-off notices.
     pub notices: Notices,
+    /// How long reported payments wait for the ledger.
+    pub payments: Payments,
     /// The form and filter of log lines.
     pub log: Log,
     /// The secrets, and where they are kept.
@@ -359,6 +363,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
     let templates = templates::read(root.section("templates"), folder);
     let dispatch = dispatch::read(root.section("dispatch"), database.as_ref(), folder);
     let notices = notices::read(root.section("notices"));
+    let payments = payments::read(root.section("payments"));
     let log = log::read(root.section("log"));
     let caps = caps::read(&mut root);
     root.finish();
@@ -415,6 +420,7 @@ fn read_sections<'a>(reading: &Reading<'_, 'a>, tree: DeTable<'a>, read_file: Re
         templates: templates?,
         dispatch: dispatch?,
         notices: notices?,
+        payments: payments?,
         log: log?,
         secrets: Vec::new(),
         places: BTreeMap::new(),

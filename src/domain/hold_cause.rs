@@ -17,6 +17,8 @@ pub enum HoldReason {
     Paused,
     /// A record of one of its instalments could not be applied: it may be paid. The subject is merchant and instalment.
     RejectedRecord,
+    /// A payment of one of its instalments is reported and not booked yet. The subject is merchant and instalment.
+    PaymentPending,
     /// Every way to repay that it could lead to is closed, or found to be out of order. The subject is a fingerprint of
     /// the routes: as long as they are the same, so is the answer.
     NoRoute,
@@ -35,7 +37,8 @@ pub enum HoldReason {
     OnlyTo,
 }
 words!(HoldReason {
-    Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record", NoRoute => "no_route",
+    Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record",
+    PaymentPending => "payment_pending", NoRoute => "no_route",
     BadTemplate => "bad_template", StaleSource => "stale_source", UnreadReply => "unread_reply", Volume => "volume",
     OnlyTo => "only_to",
 });
@@ -50,6 +53,7 @@ impl HoldReason {
             Self::RejectedRecord => {
                 "a record of the instalment could not be applied, so it may be paid; see `dueherald rejects list`"
             }
+            Self::PaymentPending => "a payment of the instalment is reported, and the ledger has not booked it yet",
             Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
             Self::BadTemplate => "its template does not render, and was stopped",
             Self::StaleSource => "the last complete pull of a source is too old to remind from",
@@ -84,6 +88,12 @@ impl HoldCause {
     #[must_use]
     pub fn rejected(merchant: &MerchantId, installment: &InstallmentId) -> Self {
         Self::new(HoldReason::RejectedRecord, format_args!("{merchant}/{installment}"))
+    }
+
+    /// The cause that a pending payment of an instalment is.
+    #[must_use]
+    pub fn payment(merchant: &MerchantId, installment: &InstallmentId) -> Self {
+        Self::new(HoldReason::PaymentPending, format_args!("{merchant}/{installment}"))
     }
 
     /// The cause that a day of too much is for a merchant.

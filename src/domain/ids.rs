@@ -113,6 +113,10 @@ text_id!(
     InstallmentId
 );
 text_id!(
+    /// The lender's own number for a payment; unique within a merchant.
+    PaymentId
+);
+text_id!(
     /// The name of a rule: `name` in `[[rules]]`.
     RuleName
 );

@@ -39,6 +39,7 @@ mod network;
 mod notice;
 mod outcome;
 mod password;
+mod payment;
 mod placeholder;
 mod preferences;
 mod price;
@@ -83,8 +84,8 @@ pub use hold_cause::{HoldCause, HoldReason};
 pub use hold_kind::HoldKind;
 pub use human_text::{HumanTextError, clean};
 pub use ids::{
-    BorrowerId, EndpointName, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, ReminderId,
-    RouteKey, RuleName, SourceName, TemplateName,
+    BorrowerId, EndpointName, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, PaymentId,
+    ReminderId, RouteKey, RuleName, SourceName, TemplateName,
 };
 pub use incarnation::{
     Arming, Beat, DATABASE_REWOUND, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandoverRecord,
@@ -105,6 +106,7 @@ pub use network::{Network, NetworkError, is_never_connected_to, is_public, may_c
 pub use notice::{Notice, NoticeChange, NoticeFacts, NoticeState, Recipient};
 pub use outcome::{Code, Outcome, RejectScope};
 pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, Password, PasswordError, PasswordHash, SALT_BYTES};
+pub use payment::{PaidClaim, Payment, PaymentReport, PaymentResult, PaymentStage, PaymentState, settle_payments};
 pub use placeholder::{BadPlaceholder, Piece, Placeholder, pieces, places};
 pub use preferences::{ContactPreferences, HoursError, ManualPreferences, PreferredHours};
 pub use price::{Price, PriceUnit};

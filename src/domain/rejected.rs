@@ -141,7 +141,9 @@ impl RejectedRecord {
         Some(amendment.lay_over(known))
     }
 
-    fn amendment(&self) -> Option<Amendment> {
+    /// The payment in it, if it is one or what is left of a row is one.
+    #[must_use]
+    pub fn amendment(&self) -> Option<Amendment> {
         let (merchant, installment) = self.key()?;
         let cell = |column: &str| self.cells.0.get(column).map(String::as_str);
         let paid_amount = match cell(PAID_AMOUNT) {

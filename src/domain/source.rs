@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{FieldUpdate, Installment, InstallmentId, InstallmentStatus, MerchantId, Money, SourceName};
+use super::{FieldUpdate, Installment, InstallmentId, InstallmentStatus, MerchantId, Money, PaidClaim, SourceName};
 
 /// A source's update to an instalment that the ledger knows: the amount paid, or the status. Everything else stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,12 @@ pub enum AmendmentResult {
 }
 
 impl Amendment {
+    /// The claim about the debt in it.
+    #[must_use]
+    pub fn claim(&self) -> PaidClaim<'_> {
+        PaidClaim { paid_amount: &self.paid_amount, status: &self.status }
+    }
+
     /// Lays it over `known`, the instalment that it is about.
     pub fn lay_over(&self, known: &mut Installment) -> AmendmentResult {
         let zero = known.amount.less(&known.amount);

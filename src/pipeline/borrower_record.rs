@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::domain::{AddressKey, Borrower, BorrowerKey, Channel, Click, Installment, Suppression, SuppressionRecord};
 use crate::plan::{Policy, Span};
 use crate::store::{
-    FunnelStore, InstallmentFilter, LedgerStore, PreferenceStore, PreferencesRecord, RejectStore, ReminderStore,
-    ReplyFilter, ReplyRecord, ReplyStore, SettledInstallment, StoreError, SuppressionStore,
+    FunnelStore, InstallmentFilter, LedgerStore, PaymentStore, PreferenceStore, PreferencesRecord, RejectStore,
+    ReminderStore, ReplyFilter, ReplyRecord, ReplyStore, SettledInstallment, StoreError, SuppressionStore,
 };
 
 use super::{ExplainError, ExplainRequest, Explanation, LinkGates, explain};
@@ -52,6 +52,7 @@ where
     S: FunnelStore
         + LedgerStore
         + PreferenceStore
+        + PaymentStore
         + RejectStore
         + ReminderStore
         + ReplyStore

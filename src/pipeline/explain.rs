@@ -9,16 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Borrower, BorrowerId, BorrowerKey, Channel, Event, Installment, InstallmentId, MerchantId, RuleName,
+    Borrower, BorrowerId, BorrowerKey, Channel, Event, Installment, InstallmentId, MerchantId, PaymentId, PaymentStage,
+    RuleName,
 };
 use crate::plan::{Account, Horizon, Policy, Span, due_dates};
 use crate::store::{
-    InstallmentFilter, KeptRecord, LedgerStore, RejectFilter, RejectStore, ReminderFilter, ReminderStore, ReminderView,
-    StoreError,
+    InstallmentFilter, KeptRecord, LedgerStore, PaymentStore, RejectFilter, RejectStore, ReminderFilter, ReminderStore,
+    ReminderView, StoreError,
 };
 
 use super::LinkGates;
@@ -130,6 +131,9 @@ pub struct DueDate {
     pub disputed: usize,
     /// The rejected records of its instalments, which hold its reminders.
     pub rejected: Vec<RejectView>,
+    /// Payments of its instalments that the lender reported, and that the ledger has not booked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<PaymentView>,
     /// Every rule in the order of the config; then rules that are gone and resends by hand, where they left reminders.
     pub rules: Vec<RuleExplanation>,
 }
@@ -146,6 +150,45 @@ pub struct RejectView {
     pub since: DateTime<Utc>,
     /// Why it could not be applied.
     pub reason: String,
+}
+
+/// A payment that the lender reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PaymentView {
+    /// The lender's number for it.
+    #[schema(value_type = String)]
+    pub payment: PaymentId,
+    /// Of which instalment.
+    #[schema(value_type = String)]
+    pub installment: InstallmentId,
+    /// Its progress.
+    #[schema(value_type = String)]
+    #[serde(serialize_with = "as_text")]
+    pub stage: PaymentStage,
+    /// When its present state was reported.
+    pub at: DateTime<Utc>,
+    /// The end of a hold, or of the time in which the ledger may lag behind.
+    pub until: DateTime<Utc>,
+}
+
+fn as_text<S: Serializer>(stage: &PaymentStage, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(stage.as_str())
+}
+
+impl PaymentView {
+    /// Its progress as a colleague would say it, behind the number; `until` is its time in words.
+    #[must_use]
+    pub fn explained(&self, until: &str) -> String {
+        match self.stage {
+            PaymentStage::Holding => format!("is pending and holds the reminders until {until}"),
+            PaymentStage::Waiting => "is posted, and waits for the instalment or its currency".to_owned(),
+            PaymentStage::Counted => format!("is posted and counts; the ledger may show it until {until}"),
+            PaymentStage::Booked => "is in the ledger".to_owned(),
+            PaymentStage::Overruled => "was posted, and the ledger does not show it: it does not count".to_owned(),
+            PaymentStage::Lapsed => "was pending for too long: it holds nothing any more".to_owned(),
+            PaymentStage::Reversed => "was reversed".to_owned(),
+        }
+    }
 }
 
 /// The explanation of one rule for one due date.
@@ -174,6 +217,8 @@ struct DueDateFacts {
     reminders: Vec<(ReminderView, Vec<Event>)>,
     /// Records of its instalments that could not be applied.
     rejected: Vec<RejectView>,
+    /// Payments of its instalments that are not booked.
+    payments: Vec<PaymentView>,
 }
 
 /// Tells everything about one borrower as of the horizon's `now`; what lies before its `until`, and not before the
@@ -182,7 +227,7 @@ struct DueDateFacts {
 /// # Errors
 /// When it is unclear who is meant, or the store fails.
 pub async fn explain(
-    store: &(impl LedgerStore + RejectStore + ReminderStore + ?Sized),
+    store: &(impl LedgerStore + PaymentStore + RejectStore + ReminderStore + ?Sized),
     policy: &Policy,
     gates: &LinkGates,
     request: &ExplainRequest,
@@ -275,7 +320,7 @@ fn profile(policy: &Policy, borrower: &Borrower, at: DateTime<Utc>) -> Explanati
 }
 
 async fn facts(
-    store: &(impl LedgerStore + RejectStore + ReminderStore + ?Sized),
+    store: &(impl LedgerStore + PaymentStore + RejectStore + ReminderStore + ?Sized),
     policy: &Policy,
     borrower: &Borrower,
     due_date: NaiveDate,
@@ -295,7 +340,28 @@ async fn facts(
     }
     let account = accounts.values().next();
     let rejected = rejected(store, &borrower.key.merchant, account).await?;
-    Ok(DueDateFacts { due_date, borrower: borrower.clone(), accounts, reminders: told, rejected })
+    let payments = payments(store, account).await?;
+    Ok(DueDateFacts { due_date, borrower: borrower.clone(), accounts, reminders: told, rejected, payments })
+}
+
+/// The payments of the due date's instalments that are not booked.
+async fn payments(
+    store: &(impl PaymentStore + ?Sized),
+    account: Option<&Account>,
+) -> Result<Vec<PaymentView>, StoreError> {
+    let mut told = Vec::new();
+    for one in account.iter().flat_map(|account| &account.installments) {
+        let payments = store.payments(&one.merchant, &one.id).await?;
+        let open = payments.into_iter().filter(|payment| payment.stage != PaymentStage::Booked);
+        told.extend(open.map(|payment| PaymentView {
+            payment: payment.id,
+            installment: payment.installment,
+            stage: payment.stage,
+            at: payment.at,
+            until: payment.until,
+        }));
+    }
+    Ok(told)
 }
 
 /// The kept records of the due date's own instalments.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::{Dispatcher, Reconciler, StaleSource};
 use crate::domain::{Channel, HoldCause, HoldReason, NoticeName, NoticeState};
 use crate::plan::RecipientAllowlist;
-use crate::store::{ReplyFilter, Stop, StoreError};
+use crate::store::{PaymentSettlement, ReplyFilter, Stop, StoreError};
 
 /// How many rows one operation releases.
 const BATCH: u32 = 500;
@@ -17,6 +17,7 @@ impl Reconciler {
     /// is held, this is two looks into an empty index.
     pub(super) async fn release(&self) -> Result<usize, StoreError> {
         let store = &*self.dispatcher.store;
+        self.settle_payments().await?;
         let mut released = 0;
         loop {
             let count = store.release_expired(BATCH).await?;
@@ -42,6 +43,23 @@ impl Reconciler {
         Ok(released)
     }
 
+    /// Ends pending payments that nobody booked in time, and posted ones that the ledger does not show.
+    async fn settle_payments(&self) -> Result<(), StoreError> {
+        let Dispatcher { store, freshness, .. } = &*self.dispatcher;
+        let telling: Vec<_> = freshness.sources().cloned().collect();
+        let PaymentSettlement { lapsed, overruled } = store.settle_payments(&telling).await?;
+        if lapsed > 0 {
+            tracing::warn!(payments = lapsed, "pending payments were not booked in time; the ledger decides");
+        }
+        if overruled > 0 {
+            tracing::warn!(
+                payments = overruled,
+                "the ledger does not show payments that were reported as posted; the ledger is right"
+            );
+        }
+        Ok(())
+    }
+
     async fn standing(&self, causes: &[(HoldCause, Channel)]) -> Result<ActiveHolds, StoreError> {
         let Dispatcher { store, clock, composer, freshness, policy, .. } = &*self.dispatcher;
         let is_asked = |reason| causes.iter().any(|(cause, _)| cause.reason == reason);
@@ -56,6 +74,10 @@ impl Reconciler {
         if is_asked(HoldReason::RejectedRecord) {
             let rejected = store.rejected_installments().await?;
             standing.rejected = rejected.iter().map(|(merchant, id)| HoldCause::rejected(merchant, id)).collect();
+        }
+        if is_asked(HoldReason::PaymentPending) {
+            let pending = store.pending_payments().await?;
+            standing.pending = pending.iter().map(|(merchant, id)| HoldCause::payment(merchant, id)).collect();
         }
         if is_asked(HoldReason::NoRoute) {
             let seen = composer.routes.now(&**store, &**clock).await?;
@@ -95,6 +117,8 @@ struct ActiveHolds {
     paused: BTreeSet<NoticeName>,
     /// The causes of kept records.
     rejected: BTreeSet<HoldCause>,
+    /// The causes of pending payments.
+    pending: BTreeSet<HoldCause>,
     /// Fingerprints of the routes as they are.
     routes: BTreeSet<String>,
     /// Fingerprints of the templates that messages are made from.
@@ -114,6 +138,7 @@ impl ActiveHolds {
         match cause.reason {
             HoldReason::Stopped => self.stops.iter().any(|stop| stop.covers(&cause.subject, channel)),
             HoldReason::RejectedRecord => self.rejected.contains(cause),
+            HoldReason::PaymentPending => self.pending.contains(cause),
             HoldReason::Paused => self.paused.contains(cause.subject.as_str()),
             HoldReason::NoRoute => self.routes.contains(&cause.subject),
             HoldReason::BadTemplate => {

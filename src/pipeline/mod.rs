@@ -60,8 +60,8 @@ pub use dispatch::{LaneEnd, SendLane, drain};
 pub use dispatcher::{DispatchSettings, Dispatcher};
 pub use evidence::{EvidenceRequest, evidence, evidence_object, evidence_record};
 pub use explain::{
-    DecisionForecast, DueDate, ExplainError, ExplainRequest, Explanation, Reason, RejectView, ResendRequester,
-    RuleExplanation, StepExplanation, Timeline, TimelineEvent, explain,
+    DecisionForecast, DueDate, ExplainError, ExplainRequest, Explanation, PaymentView, Reason, RejectView,
+    ResendRequester, RuleExplanation, StepExplanation, Timeline, TimelineEvent, explain,
 };
 pub use find::{FindRequest, FoundBorrower, FoundBorrowers, MatchKind, find};
 pub use forecast::{

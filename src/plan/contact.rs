@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::frequency_cap::COUNTED_DAYS;
 use super::{Account, Cap, Policy};
-use crate::domain::{NewReminder, Origin, ReminderId, ReminderKey};
+use crate::domain::{Installment, NewReminder, Origin, ReminderId, ReminderKey};
 
 /// A reminder that one person got, is about to get, or is planned to get. Frequency caps and digests use it beside the
 /// facts about the reminder itself.
@@ -47,7 +47,8 @@ impl Progress {
         }
         let mut open = account.installments.iter().filter(|one| one.is_due()).peekable();
         let is_held = account.stopped || account.unread_reply.is_some();
-        if is_held || open.peek().is_none() || open.any(|one| account.rejected.contains(&one.id)) {
+        let is_doubtful = |one: &Installment| account.rejected.contains(&one.id) || account.pending.contains(&one.id);
+        if is_held || open.peek().is_none() || open.any(is_doubtful) {
             return None;
         }
         Some(if account.suppressed.is_some() { Self::Suppressed(at) } else { Self::Planned(at) })

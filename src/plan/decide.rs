@@ -83,6 +83,8 @@ pub struct Account {
     /// The instalments among these, and among those of [`Account::following`], with a record that could not be applied:
     /// their status is unknown.
     pub rejected: Vec<InstallmentId>,
+    /// The instalments among them with a payment that is reported and not booked yet.
+    pub pending: Vec<InstallmentId>,
     /// The contacts of the same person, past and planned, as far as the claim was to read them
     /// ([`Policy::recent_contacts`]), in no order.
     pub contacts: Vec<Contact>,
@@ -261,7 +263,9 @@ fn weigh(
             return other.map(|to| Decision::Switch { reason, to }).ok_or(reason);
         }
     };
-    if let Some(cause) = cause_to_hold(policy, key, account, &to, installments.iter().find(holding)) {
+    let doubtful = installments.iter().find(holding).map(|one| HoldCause::rejected(&one.merchant, &one.id));
+    if let Some(cause) = cause_to_hold(policy, key, account, &to, doubtful.or_else(|| pending(account, &installments)))
+    {
         return Ok(Decision::Hold(cause));
     }
     let decent = hours.hours.clone();
@@ -300,14 +304,14 @@ fn weigh(
     }))
 }
 
-/// The reason to hold a reminder that would be sent otherwise. `rejected` is an instalment of it with a rejected
-/// record.
+/// The reason to hold a reminder that would be sent otherwise. `doubtful` is the cause of an instalment of it that may
+/// be paid.
 fn cause_to_hold(
     policy: &Policy,
     key: &ReminderKey,
     account: &Account,
     to: &Address,
-    rejected: Option<&Installment>,
+    doubtful: Option<HoldCause>,
 ) -> Option<HoldCause> {
     let merchant = &key.borrower.merchant;
     if let Some(only_to) = policy.only_to.as_ref().filter(|only_to| !only_to.names(to)) {
@@ -316,8 +320,8 @@ fn cause_to_hold(
     if account.stopped {
         return Some(HoldCause::new(HoldReason::Stopped, merchant));
     }
-    if let Some(one) = rejected {
-        return Some(HoldCause::rejected(merchant, &one.id));
+    if doubtful.is_some() && !matches!(key.step, Step::Confirmation { .. }) {
+        return doubtful;
     }
     if let Some(reply) = account.unread_reply.filter(|_| !matches!(key.step, Step::Confirmation { .. })) {
         return Some(HoldCause::new(HoldReason::UnreadReply, reply));
@@ -326,6 +330,12 @@ fn cause_to_hold(
         (Step::Notice { name }, Some(NoticeState::Paused)) => Some(HoldCause::new(HoldReason::Paused, name)),
         _ => None,
     }
+}
+
+/// The cause of the first instalment with a pending payment.
+fn pending(account: &Account, installments: &[Installment]) -> Option<HoldCause> {
+    let pending = installments.iter().find(|one| account.pending.contains(&one.id));
+    pending.map(|one| HoldCause::payment(&one.merchant, &one.id))
 }
 
 /// The notice of a step, if it is of one that still goes out.

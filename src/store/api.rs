@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{DropOrder, LedgerPart, LedgerPartResult, StoreError};
 use crate::domain::{
     Action, AddressKey, LiftResult, Lifter, ManualChange, MerchantId, NewReminder, NoticeChange, NoticeName,
-    NoticeState, Receipt, ReminderId, Settlement, Suppression, TokenDigest,
+    NoticeState, PaymentReport, PaymentResult, Receipt, ReminderId, Settlement, Suppression, TokenDigest,
 };
 
 /// How long the first answer to a request is kept, from its arrival.
@@ -190,6 +190,13 @@ pub enum ApiEffect {
         /// The order.
         order: DropOrder,
     },
+    /// Reports payments.
+    ReportPayments {
+        /// The reports.
+        reports: Vec<PaymentReport>,
+        /// How long a pending one holds, and the ledger may lag behind a posted one.
+        lasts: TimeDelta,
+    },
     /// Brings a notice from one state to another.
     MoveNotice {
         /// The notice.
@@ -219,6 +226,8 @@ pub enum EffectResult {
     Settled(Vec<ReminderId>),
     /// These records were dropped.
     Dropped(Vec<i64>),
+    /// The payments were reported, each with this result.
+    Reported(Vec<PaymentResult>),
     /// The reminder is in the outbox.
     Planned(ReminderId),
     /// The order to take a suppression out had this result.

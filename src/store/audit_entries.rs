@@ -9,7 +9,8 @@ use crate::domain::{
     Action, AddressKey, Amendment, AmendmentResult, Arming, AuditAction, AuditSubject, AuditValues, Borrower, Channel,
     ContactPreferences, Credential, EndpointKey, FieldUpdate, LedgerRow, LiftDecision, Locale, ManualChange,
     ManualPreferences, MerchantId, NewAuditEntry, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin,
-    RejectedRecord, ReminderId, RouteVersion, Settlement, Suppression, User, UserDisplay, UserGrant, UserName,
+    PaymentReport, RejectedRecord, ReminderId, RouteVersion, Settlement, Suppression, User, UserDisplay, UserGrant,
+    UserName,
 };
 
 /// How many addresses of one change have an entry each; more are one entry with their number, and the record of the
@@ -289,6 +290,12 @@ pub(super) fn write_part(claim: &RequestClaim, part: &LedgerPart, at: DateTime<U
     let rows = part.rows.iter().map(|row| &row.borrower.merchant);
     let merchant = rows.chain(part.borrowers.iter().map(|row| &row.borrower.merchant)).next();
     ledger_change(AuditSubject::object("request", &claim.key).at(merchant), &counts, at)
+}
+
+/// Payments that a system reports; `None` if there are none.
+pub(super) fn report_payments(reports: &[PaymentReport], at: DateTime<Utc>) -> Option<NewAuditEntry> {
+    let subject = AuditSubject::object("payments", reports.len());
+    ledger_change(subject.at(only(reports.iter().map(|one| &one.merchant))), &[(reports.len(), "payments")], at)
 }
 
 /// A part of an import that a person makes; `None` if it changes nothing.

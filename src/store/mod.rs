@@ -32,6 +32,7 @@ mod memory;
 mod message;
 mod notice;
 mod outbox;
+mod payment;
 mod postgres;
 mod preference;
 mod reconcile;
@@ -81,6 +82,7 @@ pub use outbox::{
     ClaimRequest, ClaimResult, ClaimedReminder, DecideFn, Decider, NextLook, OutboxStore, QueueCounts, RehomeScope,
     ReminderFilter, ReminderView, Stop, UnknownReminder,
 };
+pub use payment::{PaymentSettlement, PaymentStore};
 pub use postgres::{PostgresStore, server_options};
 pub use preference::PreferenceStore;
 pub use reconcile::ReconcileStore;
@@ -240,6 +242,7 @@ pub trait Store:
     + LedgerStore
     + NoticeStore
     + OutboxStore
+    + PaymentStore
     + PreferenceStore
     + ReconcileStore
     + RejectStore
@@ -272,6 +275,7 @@ impl<S> Store for S where
         + LedgerStore
         + NoticeStore
         + OutboxStore
+        + PaymentStore
         + PreferenceStore
         + ReconcileStore
         + RejectStore

@@ -15,6 +15,7 @@ mod fake_holds;
 mod fake_incarnation;
 mod fake_notices;
 mod fake_outbox;
+mod fake_payments;
 mod fake_rejects;
 mod fake_search;
 mod fake_users;

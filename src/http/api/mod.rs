@@ -10,7 +10,7 @@
 //! | `batch` | bodies with up to 10,000 items |
 //! | `idempotency` | requests that count once |
 //! | `ledger`, `ledger_schema` | borrowers and instalments in batches, and the fields of their items |
-//! | `borrowers`, `installments`, `preferences`, `reminders`, `explain`, `suppressions`, `routes`, `holds`, `rejects`, `notices`, `figures`, `forecast` | one resource each |
+//! | `borrowers`, `installments`, `payments`, `preferences`, `reminders`, `explain`, `suppressions`, `routes`, `holds`, `rejects`, `notices`, `figures`, `forecast` | one resource each |
 //! | `openapi` | the OpenAPI document, and the same as a page |
 //!
 //! To add an endpoint: write its handler into the module of its resource, and its line into [`endpoints`]. The line
@@ -36,6 +36,7 @@ mod ledger_schema;
 mod notices;
 mod openapi;
 mod path;
+mod payments;
 mod preferences;
 mod problem;
 mod rejects;
@@ -170,6 +171,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(get.clone(), "/api/v1/borrowers/{merchant}/{borrower}", ReadLedger, borrowers::show),
         Endpoint::new(post.clone(), INSTALLMENTS, ChangeLedger, ledger::add_installments),
         Endpoint::new(get.clone(), INSTALLMENTS, ReadLedger, installments::list),
+        Endpoint::new(post.clone(), "/api/v1/payments", ChangeLedger, payments::report),
         Endpoint::new(get.clone(), PREFERENCES, ReadPreferences, preferences::show),
         Endpoint::new(patch, PREFERENCES, ChangePreferences, preferences::change),
         Endpoint::new(get.clone(), "/api/v1/reminders", ReadReminders, reminders::list),

@@ -12,7 +12,7 @@ use utoipa::OpenApi;
 use super::problem::{Problem, ProblemKind};
 use super::{
     borrowers, endpoints, explain, figures, forecast, forms, holds, installments, ledger, ledger_schema, notices,
-    preferences, rejects, reminder_actions, reminders, routes, suppressions,
+    payments, preferences, rejects, reminder_actions, reminders, routes, suppressions,
 };
 use crate::domain::Action;
 use crate::http::page::CSS;
@@ -26,6 +26,7 @@ use crate::http::page::CSS;
         borrowers::show,
         ledger::add_installments,
         installments::list,
+        payments::report,
         preferences::show,
         preferences::change,
         reminders::list,

@@ -10,7 +10,7 @@ use super::words::DeskWords;
 use crate::domain::{
     Address, Channel, Hold, HoldKind, Installment, InstallmentStatus, Merchant, StaffRole, State, UserName,
 };
-use crate::pipeline::{BorrowerRecord, Explanation, RuleExplanation, StepExplanation, masked_address};
+use crate::pipeline::{BorrowerRecord, Explanation, PaymentView, RuleExplanation, StepExplanation, masked_address};
 use crate::plan::local_date;
 
 /// The rights of the reader.
@@ -48,6 +48,8 @@ pub(super) struct BorrowerPage {
     settled: Vec<OwedView>,
     total: String,
     rejected: Vec<String>,
+    /// Payments that the lender reported, in sentences.
+    payments: Vec<String>,
     coming: Vec<ComingView>,
     silent: Vec<SilentView>,
     timeline: Vec<EntryView>,
@@ -111,6 +113,7 @@ pub(super) fn borrower_page(
     let today = local_date(explanation.time_zone, now);
     let owed_view = |one: &Installment| OwedView::of(one, today, words);
     let (open, settled): (Vec<_>, Vec<_>) = record.installments.iter().partition(|one| one.is_due());
+    let payments = explanation.due_dates.iter().flat_map(|due| &due.payments);
     let rejected = explanation.due_dates.iter().flat_map(|due| &due.rejected);
     BorrowerPage {
         done: None,
@@ -133,12 +136,22 @@ pub(super) fn borrower_page(
         owed: open.into_iter().map(owed_view).collect(),
         settled: settled.into_iter().map(owed_view).collect(),
         rejected: rejected.map(|one| one.reason.clone()).collect(),
+        payments: payments.map(|one| payment_text(one, words)).collect(),
         coming: coming(explanation, words, now),
         silent: silent(explanation, words),
         timeline: timeline(record, words, sight),
         sentences: sentences(record, merchant, words, now),
         left_out: explanation.left_out,
     }
+}
+
+fn payment_text(one: &PaymentView, words: &DeskWords) -> String {
+    let values = [
+        ("payment", one.payment.as_str()),
+        ("installment", one.installment.as_str()),
+        ("until", &words.time(one.until)),
+    ];
+    words.say(&format!("payment_{}", one.stage), &values)
 }
 
 fn preferred(explanation: &Explanation, words: &DeskWords) -> Option<String> {

@@ -167,7 +167,7 @@ mod tests {
 
     use super::super::texts::{ConsoleLanguage, text};
     use super::DeskWords;
-    use crate::domain::{EventKind, HoldKind, HoldReason, SkipReason, State, SuppressionReason};
+    use crate::domain::{EventKind, HoldKind, HoldReason, PaymentStage, SkipReason, State, SuppressionReason};
     use crate::plan::DeferReason;
 
     #[rstest]
@@ -193,7 +193,8 @@ mod tests {
         let states = State::ALL.iter().map(|one| format!("status_{one}"));
         let holds = HoldKind::ALL.iter().map(|one| format!("hold_{one}"));
         let suppressions = SuppressionReason::ALL.iter().map(|one| format!("suppression_{one}"));
-        for key in reasons.chain(events).chain(states).chain(holds).chain(suppressions) {
+        let payments = PaymentStage::ALL.iter().map(|one| format!("payment_{one}"));
+        for key in payments.chain(reasons).chain(events).chain(states).chain(holds).chain(suppressions) {
             for language in ConsoleLanguage::ALL {
                 assert!(text(language, &key).is_some(), "{key} in {}", language.tag());
             }

@@ -65,11 +65,11 @@ pub(super) fn about(policy: &Policy, facts: &DueDateFacts, scans: Span, answers:
         .collect();
     rules.extend(telling.gone());
     rules.extend(telling.by_hand());
-    let rejected = facts.rejected.clone();
+    let (rejected, payments) = (facts.rejected.clone(), facts.payments.clone());
     for step in rules.iter_mut().flat_map(|rule| &mut rule.steps) {
         step.answer = step.key.as_ref().and_then(|key| answers.get(key)).cloned();
     }
-    DueDate { due_date: facts.due_date, open, paid, cancelled, written_off, disputed, rejected, rules }
+    DueDate { due_date: facts.due_date, open, paid, cancelled, written_off, disputed, rejected, payments, rules }
 }
 
 /// The waiting and the future reminders about one due date.

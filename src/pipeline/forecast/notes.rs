@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::domain::MerchantId;
 use crate::plan::Policy;
-use crate::store::{RejectStore, ReminderStore, StopStore, StoreError};
+use crate::store::{PaymentStore, RejectStore, ReminderStore, StopStore, StoreError};
 
 /// The notes on a forecast, for people. With `merchants` they tell nothing about others.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn forecast_notes(
-    store: &(impl ReminderStore + RejectStore + StopStore + ?Sized),
+    store: &(impl ReminderStore + PaymentStore + RejectStore + StopStore + ?Sized),
     policy: &Policy,
     merchants: Option<&BTreeSet<MerchantId>>,
 ) -> Result<Vec<String>, StoreError> {
@@ -32,7 +32,10 @@ pub async fn forecast_notes(
     }
     if merchants.is_some() {
         notes.push("what is due now and waits in the outbox is not counted".to_owned());
-        notes.push("reminders that a rejected record holds are counted as if they were released".to_owned());
+        notes.push(
+            "reminders that a rejected record or a pending payment holds are counted as if they were released"
+                .to_owned(),
+        );
         notes.push("a gateway that carries messages of other merchants as well is busier than shown".to_owned());
     } else {
         notes.extend(counts(store).await?);
@@ -47,7 +50,7 @@ pub async fn forecast_notes(
 }
 
 /// Notes on the reminders that wait and the records that hold some, of all merchants.
-async fn counts(store: &(impl ReminderStore + RejectStore + ?Sized)) -> Result<Vec<String>, StoreError> {
+async fn counts(store: &(impl ReminderStore + PaymentStore + RejectStore + ?Sized)) -> Result<Vec<String>, StoreError> {
     let mut notes = Vec::new();
     let waiting: u64 = store.queue_counts().await?.iter().map(|counts| counts.due).sum();
     if waiting > 0 {
@@ -59,6 +62,13 @@ async fn counts(store: &(impl ReminderStore + RejectStore + ?Sized)) -> Result<V
         notes.push(format!(
             "{held} rejected {records} the reminders of an instalment each; counted as if they were released \
              (dueherald rejects list)"
+        ));
+    }
+    let pending = store.pending_payments().await?.len();
+    if pending > 0 {
+        let payments = if pending == 1 { "pending payment holds" } else { "pending payments hold" };
+        notes.push(format!(
+            "{pending} {payments} the reminders of an instalment each; counted as if they were released"
         ));
     }
     Ok(notes)

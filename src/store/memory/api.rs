@@ -172,6 +172,11 @@ impl Tables {
                 }
                 return EffectResult::Settled(settled);
             }
+            ApiEffect::ReportPayments { reports, lasts } => {
+                let results = reports.iter().map(|one| self.ledger.report_payment(one, *lasts, now)).collect();
+                self.note(origin, audit_entries::report_payments(reports, now).as_slice());
+                return EffectResult::Reported(results);
+            }
             ApiEffect::DropRejects { ids, merchant, order } => {
                 return EffectResult::Dropped(self.drop_rejects(origin, ids, Some(merchant), order, now));
             }

@@ -10,8 +10,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use super::{MemoryStore, Tables};
 use crate::domain::{
     AddressKey, Amendment, AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Channel, Installment, InstallmentId,
-    InstallmentStatus, KeyRing, ManualPreferences, MerchantId, SourceName, Suppression, SuppressionReason,
-    merge_borrower,
+    InstallmentStatus, KeyRing, ManualPreferences, MerchantId, PaidClaim, Payment, PaymentId, SourceName, Suppression,
+    SuppressionReason, merge_borrower,
 };
 use crate::plan::{Account, Due, MOST_OF_ONE_PERSON, RecentContacts};
 use crate::store::audit_entries;
@@ -111,6 +111,7 @@ pub(super) struct Ledger {
     pub(super) preferences: Vec<ManualPreferences>,
     pub(super) scans: Scans,
     pub(super) rejects: Rejects,
+    pub(super) payments: BTreeMap<(MerchantId, PaymentId), Payment>,
     /// Hashes verifiers.
     pub(super) ring: Option<Arc<KeyRing>>,
 }
@@ -120,6 +121,8 @@ impl Ledger {
         let place = (row.borrower.merchant.clone(), row.installment.clone());
         let (was_borrower, was) = (self.borrowers.get(&row.borrower).cloned(), self.installments.get(&place).cloned());
         let (borrower, mut installment) = merge(row.clone(), was_borrower.clone(), was.clone(), self.ring.as_deref());
+        let claim = PaidClaim { paid_amount: &row.paid_amount, status: &row.status };
+        self.settle_by_row(was.as_ref(), claim, &mut installment, now);
         let change = match &was {
             None => Change::New,
             Some(known) if *known == installment && was_borrower.as_ref() == Some(&borrower) => Change::Same,
@@ -156,6 +159,16 @@ impl Ledger {
             self.write_down_borrower(&row.borrower, now);
         }
         change
+    }
+
+    pub(super) fn installment(&self, merchant: &MerchantId, id: &InstallmentId) -> Option<&Installment> {
+        self.installments.get(&(merchant.clone(), id.clone()))
+    }
+
+    /// Writes an instalment of which another amount is paid now.
+    pub(super) fn put(&mut self, installment: Installment, now: DateTime<Utc>) {
+        self.note_settled(&installment, now);
+        self.installments.insert((installment.merchant.clone(), installment.id.clone()), installment);
     }
 
     fn note_settled(&mut self, installment: &Installment, now: DateTime<Utc>) {
@@ -210,12 +223,21 @@ impl Ledger {
         now: DateTime<Utc>,
     ) -> Vec<AmendmentResult> {
         let mut draft = self.installments.clone();
+        let mut settling = Self { payments: self.payments.clone(), ..Self::default() };
         let amended = amendments.iter().map(|amendment| {
             let known = draft.get_mut(&(amendment.merchant.clone(), amendment.installment.clone()));
-            known.map_or(AmendmentResult::Unknown, |known| amendment.lay_over(known))
+            let Some(known) = known else { return AmendmentResult::Unknown };
+            let before = known.clone();
+            let amended = amendment.lay_over(known);
+            if amended == AmendmentResult::OtherCurrency {
+                return amended;
+            }
+            settling.settle_by_row(Some(&before), amendment.claim(), known, now);
+            if *known == before { AmendmentResult::Same } else { AmendmentResult::Changed }
         });
         let amended: Vec<_> = amended.collect();
         if mode == WriteMode::Commit {
+            self.payments = settling.payments;
             self.rejects.after_amendments(amendments.iter().zip(amended.iter().copied()), source, now);
             for one in draft.values().filter(|one| one.is_due()) {
                 if self.installments.get(&(one.merchant.clone(), one.id.clone())) != Some(one) {
@@ -257,6 +279,7 @@ impl Ledger {
         let installments = self.due_on(key, due_date);
         Account {
             rejected: self.rejected(&installments),
+            pending: self.pending(&installments),
             suppressed: borrower.as_ref().and_then(|borrower| self.suppressed(borrower, channel, now)),
             unread_reply: borrower.as_ref().and_then(|borrower| self.unread_reply(borrower, channel)),
             stopped: self.stops.iter().any(stops),
@@ -330,6 +353,8 @@ impl Ledger {
         account.following = days.flat_map(|day| self.due_on(borrower, day)).collect();
         let rejected = self.rejected(&account.following);
         account.rejected.extend(rejected);
+        let pending = self.pending(&account.following);
+        account.pending.extend(pending);
     }
 
     pub(super) fn due_page(

@@ -13,6 +13,7 @@ mod incarnation;
 mod ledger;
 mod notices;
 mod outbox;
+mod payments;
 mod preferences;
 mod reconcile;
 mod rejects;

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Db, SqlStore, Tx, audit, ledger, notices, outbox, receipts, rejects, sources, suppression, suppression_changes,
+    Db, SqlStore, Tx, audit, ledger, notices, outbox, payments, receipts, rejects, sources, suppression,
+    suppression_changes,
 };
 use crate::domain::{Action, MerchantId, SuppressionAction, TokenDigest};
 use crate::store::api::CLEARED_AT_ONCE;
@@ -105,7 +106,9 @@ impl ApiStore for SqlStore {
 
     async fn end_request(&self, claim: &RequestClaim, end: &RequestEnd) -> Result<Option<KeptAnswer>, StoreError> {
         let mut tx = match end {
-            RequestEnd::Effect { effect: ApiEffect::DropRejects { .. }, .. } => self.write_ledger().await?,
+            RequestEnd::Effect { effect: ApiEffect::DropRejects { .. } | ApiEffect::ReportPayments { .. }, .. } => {
+                self.write_ledger().await?
+            }
             _ => self.write().await?,
         };
         let answer = match end {
@@ -215,6 +218,9 @@ async fn carry_out(store: &SqlStore, tx: &mut Tx, effect: &ApiEffect) -> Result<
         ApiEffect::DropRejects { ids, merchant, order } => {
             let dropped = rejects::drop_records(store, tx, ids, Some(merchant), order).await?;
             Ok(EffectResult::Dropped(dropped))
+        }
+        ApiEffect::ReportPayments { reports, lasts } => {
+            Ok(EffectResult::Reported(payments::report(store, tx, reports, *lasts).await?))
         }
         ApiEffect::MoveNotice { name, from, change } => Ok(done(notices::bring(store, tx, name, *from, change).await?)),
         ApiEffect::Plan { reminder, at } => {

@@ -136,6 +136,7 @@ pub(super) async fn read(
         if let Some(one) = usize::try_from(row.place).ok().and_then(|place| asked.get_mut(place)) {
             let installment = row.installment.installment()?;
             one.account.rejected.extend(installment.iter().filter(|_| row.rejected).map(|one| one.id.clone()));
+            one.account.pending.extend(installment.iter().filter(|_| row.pending).map(|one| one.id.clone()));
             one.account.following.extend(installment);
         }
     }

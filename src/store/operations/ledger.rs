@@ -8,7 +8,8 @@ use chrono::NaiveDate;
 
 use super::schema::end;
 use super::{
-    Batch, Db, SqlStore, Tx, audit, borrower, contacts, installment, rejects, scan, sources, suppression, webhooks,
+    Batch, Db, SqlStore, Tx, audit, borrower, contacts, installment, payments, rejects, scan, sources, suppression,
+    webhooks,
 };
 use crate::domain::{
     Amendment, AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Channel, Installment, InstallmentId, KeyRing,
@@ -111,7 +112,9 @@ pub(super) async fn import(
     rows: &[LedgerRow],
     now: Option<Moment>,
 ) -> Result<(Vec<Change>, Vec<rejects::RejectSubject>), StoreError> {
-    let mut import_batch = read_known(tx, rows).await?;
+    let keys = rows.iter().map(|row| (&row.borrower.merchant, &row.installment));
+    let open = payments::open_of(tx, keys, now).await?;
+    let mut import_batch = read_known(tx, rows).await?.with_payments(open);
     let changes = rows.iter().map(|row| import_batch.apply(row)).collect();
     let ended = rejects::answer(tx, rows, &mut import_batch, now).await?;
     // Whoever writes the ledger has taken its turn, so that nobody else adds what was not known.
@@ -123,6 +126,7 @@ pub(super) async fn import(
     write_installments(tx, &added, installment::ADD, now).await?;
     write_installments(tx, &amended, installment::UPSERT, now).await?;
     scan::write_down_installments(tx, &[added, amended].concat(), now).await?;
+    payments::keep(tx, &import_batch.settled_payments()).await?;
     scan::write_down_borrowers(tx, &changed, now).await?;
     Ok((changes, ended))
 }

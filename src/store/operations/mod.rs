@@ -21,6 +21,7 @@ mod ledger;
 mod messages;
 mod notices;
 pub(super) mod outbox;
+mod payments;
 mod permits;
 mod preferences;
 mod receipts;
@@ -44,6 +45,6 @@ mod webhooks;
 
 use super::{
     Batch, Connection, Db, SqlStore, Tx, address_key, audit_head, borrower, claim, contact, encryption_guards,
-    gateway_list, incarnation, installment, ledger_change, notice, queue, rate, receipt, reject, reminder, report,
-    suppression, webhook,
+    gateway_list, incarnation, installment, ledger_change, notice, payment, queue, rate, receipt, reject, reminder,
+    report, suppression, webhook,
 };

@@ -1,12 +1,12 @@
 //! Amendments from sources to known instalments, and the read position of each source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
 use super::ledger::{known_installments, write_installments};
-use super::{Db, SqlStore, Tx, installment, rejects, scan};
-use crate::domain::{Amendment, AmendmentResult, SourceName, SourceState};
+use super::{Db, SqlStore, Tx, installment, payments, rejects, scan};
+use crate::domain::{Amendment, AmendmentResult, PaymentStage, SourceName, SourceState, settle_payments};
 use crate::store::sql::source::{ALL, NAME, NOTE, SourceRow, states};
 use crate::store::sql::value::Moment;
 use crate::store::{SourceStore, StoreError};
@@ -33,19 +33,34 @@ pub(super) async fn amend(
     source: Option<&SourceName>,
     now: Option<Moment>,
 ) -> Result<(Vec<AmendmentResult>, Vec<rejects::RejectSubject>), StoreError> {
-    let keys = amendments.iter().map(|amendment| (&amendment.merchant, &amendment.installment)).collect();
+    let keys: BTreeSet<_> = amendments.iter().map(|amendment| (&amendment.merchant, &amendment.installment)).collect();
     let known = known_installments(tx, &keys).await?;
     let mut known: BTreeMap<_, _> =
         known.into_iter().map(|one| ((one.merchant.clone(), one.id.clone()), (one, false))).collect();
+    let (open, time) = payments::open_of(tx, keys.iter().copied(), now).await?;
+    let mut open: BTreeMap<_, Vec<_>> = open.into_iter().fold(BTreeMap::new(), |mut open, one| {
+        open.entry((one.merchant.clone(), one.installment.clone())).or_default().push(one);
+        open
+    });
     let amended = amendments.iter().map(|amendment| {
         let Some((one, dirty)) = known.get_mut(&(amendment.merchant.clone(), amendment.installment.clone())) else {
             return AmendmentResult::Unknown;
         };
+        let before = one.clone();
         let amended = amendment.lay_over(one);
-        *dirty |= amended == AmendmentResult::Changed;
-        amended
+        if amended == AmendmentResult::OtherCurrency {
+            return amended;
+        }
+        if let Some(payments) = open.get_mut(&(one.merchant.clone(), one.id.clone())) {
+            settle_payments(payments, Some(&before), amendment.claim(), one, time);
+        }
+        let differs = *one != before;
+        *dirty |= differs;
+        if differs { AmendmentResult::Changed } else { AmendmentResult::Same }
     });
     let amended: Vec<_> = amended.collect();
+    let settled: Vec<_> = open.into_values().flatten().filter(|one| one.stage != PaymentStage::Holding).collect();
+    payments::keep(tx, &settled).await?;
     let dirty: Vec<_> = known.values().filter(|(_, dirty)| *dirty).map(|(one, _)| one).collect();
     write_installments(tx, &dirty, installment::UPSERT, now).await?;
     scan::write_down_installments(tx, &dirty, now).await?;

@@ -19,6 +19,7 @@ mod migration;
 mod notice;
 #[path = "../operations/mod.rs"]
 mod operations;
+mod payment;
 mod pool;
 mod queue;
 mod rate;

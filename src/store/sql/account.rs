@@ -1,5 +1,5 @@
-//! The facts that decide about a reminder, over the tables `borrower`, `installment`, `suppression`, `stop`
-//! and `reject`.
+//! The facts that decide about a reminder, over the tables `borrower`, `installment`, `suppression`, `stop`,
+//! `reject` and `payment`.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::FromRow;
@@ -44,7 +44,11 @@ macro_rules! account_columns {
             ) as stopped,
             exists (select 1 from reject) and coalesce((
                 select true from reject x where x.installment_id = i.installment_id and x.merchant = r.merchant limit 1
-            ), false) as rejected"#
+            ), false) as rejected,
+            exists (select 1 from payment where stage = 'holding') and coalesce((
+                select true from payment y
+                where y.installment_id = i.installment_id and y.merchant = r.merchant and y.stage = 'holding' limit 1
+            ), false) as pending"#
         )
     };
 }
@@ -77,6 +81,7 @@ pub(in crate::store) struct AccountRow {
     unread_reply: Option<i64>,
     stopped: bool,
     rejected: bool,
+    pending: bool,
     #[sqlx(flatten)]
     borrower: BorrowerRow,
     #[sqlx(flatten)]
@@ -115,6 +120,7 @@ impl AccountRow {
         let installments = Vec::from_iter(self.installment.installment(borrower, due_date)?);
         Ok(Account {
             rejected: installments.iter().filter(|_| self.rejected).map(|one| one.id.clone()).collect(),
+            pending: installments.iter().filter(|_| self.pending).map(|one| one.id.clone()).collect(),
             borrower: if self.known { Some(self.borrower.borrower(borrower.clone(), ring)?) } else { None },
             installments,
             suppressed: reason.transpose()?,
@@ -133,6 +139,7 @@ impl AccountRow {
     ) -> Result<(), StoreError> {
         let installment = self.installment.installment(borrower, due_date)?;
         account.rejected.extend(installment.iter().filter(|_| self.rejected).map(|one| one.id.clone()));
+        account.pending.extend(installment.iter().filter(|_| self.pending).map(|one| one.id.clone()));
         account.installments.extend(installment);
         Ok(())
     }

@@ -65,6 +65,13 @@ macro_rules! contacts {
                           and i.status = 'open'
                         limit 1
                     ) is not null
+                    or exists (select 1 from payment where stage = 'holding') and (
+                        select true from installment i join payment y
+                          on y.installment_id = i.installment_id and y.merchant = i.merchant and y.stage = 'holding'
+                        where i.borrower_id = r.borrower_id and i.merchant = r.merchant and i.due_date = r.due_date
+                          and i.status = 'open'
+                        limit 1
+                    ) is not null
                 else false end as held_back,
                 case when q.state = 'planned' and r.origin <> 'reply' then (
                     select true from borrower b join suppression s
@@ -118,7 +125,12 @@ macro_rules! following {
                 exists (select 1 from reject) and coalesce((
                     select true from reject x
                     where x.installment_id = i.installment_id and x.merchant = i.merchant limit 1
-                ), false) as rejected
+                ), false) as rejected,
+                exists (select 1 from payment where stage = 'holding') and coalesce((
+                    select true from payment y
+                    where y.installment_id = i.installment_id and y.merchant = i.merchant and y.stage = 'holding'
+                    limit 1
+                ), false) as pending
             from k cross join installment i
             where i.borrower_id = k.borrower_id and i.merchant = k.merchant
               and i.due_date > k.due_date and i.due_date <= k.last
@@ -182,6 +194,8 @@ pub(in crate::store) struct FollowingRow {
     pub(in crate::store) place: i64,
     /// A record of it could not be applied.
     pub(in crate::store) rejected: bool,
+    /// A payment of it is reported and not booked.
+    pub(in crate::store) pending: bool,
     #[sqlx(flatten)]
     pub(in crate::store) installment: KnownInstallmentRow,
 }

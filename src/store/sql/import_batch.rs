@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::{
-    AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Installment, InstallmentId, KeyRing, MerchantId,
-    RejectedRecord, merge_borrower,
+    AmendmentResult, Borrower, BorrowerKey, BorrowerUpdate, Installment, InstallmentId, KeyRing, MerchantId, PaidClaim,
+    Payment, PaymentStage, RejectedRecord, merge_borrower, settle_payments,
 };
 use crate::store::{Change, LedgerRow, merge};
 
@@ -15,6 +17,10 @@ use crate::store::{Change, LedgerRow, merge};
 pub(in crate::store) struct ImportBatch {
     borrowers: BTreeMap<BorrowerKey, BatchFacts<Borrower>>,
     installments: BTreeMap<(MerchantId, InstallmentId), BatchFacts<Installment>>,
+    /// The payments that its rows may settle, by instalment, each with its stage in the database.
+    payments: BTreeMap<(MerchantId, InstallmentId), (Vec<Payment>, Vec<PaymentStage>)>,
+    /// The time of the transaction, where there are payments.
+    now: DateTime<Utc>,
     /// Hashes verifiers.
     ring: Option<Arc<KeyRing>>,
 }
@@ -47,7 +53,26 @@ impl ImportBatch {
             borrowers: borrowers.into_iter().map(clean_borrower).collect(),
             installments: installments.into_iter().map(clean_installment).collect(),
             ring,
+            ..Self::default()
         }
+    }
+
+    /// The same with the payments that its rows may settle, oldest first.
+    pub(in crate::store) fn with_payments(mut self, (payments, now): (Vec<Payment>, DateTime<Utc>)) -> Self {
+        self.now = now;
+        for one in payments {
+            let key = (one.merchant.clone(), one.installment.clone());
+            let (payments, stages) = self.payments.entry(key).or_default();
+            stages.push(one.stage);
+            payments.push(one);
+        }
+        self
+    }
+
+    /// The payments that have another stage now.
+    pub(in crate::store) fn settled_payments(&self) -> Vec<Payment> {
+        let all = self.payments.values().flat_map(|(payments, stages)| payments.iter().zip(stages));
+        all.filter(|(one, stage)| one.stage != **stage).map(|(one, _)| one.clone()).collect()
     }
 
     /// Lays a row over what is known by now, earlier rows of the batch included.
@@ -55,12 +80,16 @@ impl ImportBatch {
         let key = (row.borrower.merchant.clone(), row.installment.clone());
         let known_borrower = self.borrowers.get(&row.borrower);
         let known = self.installments.get(&key);
-        let (borrower, installment) = merge(
+        let (borrower, mut installment) = merge(
             row.clone(),
             known_borrower.map(|page| page.holds.clone()),
             known.map(|page| page.holds.clone()),
             self.ring.as_deref(),
         );
+        if let Some((payments, _)) = self.payments.get_mut(&key) {
+            let claim = PaidClaim { paid_amount: &row.paid_amount, status: &row.status };
+            settle_payments(payments, known.map(|page| &page.holds), claim, &mut installment, self.now);
+        }
         let is_new = known.is_none();
         let borrower_differs = known_borrower.is_none_or(|page| page.holds != borrower);
         let installment_differs = known.is_none_or(|page| page.holds != installment);
@@ -99,9 +128,14 @@ impl ImportBatch {
     /// instalment.
     pub(in crate::store) fn amend(&mut self, record: &RejectedRecord) -> Option<AmendmentResult> {
         let (merchant, installment) = record.key()?;
-        let page = self.installments.get_mut(&(merchant.clone(), installment.clone()))?;
+        let key = (merchant.clone(), installment.clone());
+        let page = self.installments.get_mut(&key)?;
+        let before = page.holds.clone();
         let amended = record.apply(&mut page.holds)?;
-        page.dirty |= amended == AmendmentResult::Changed;
+        if let (Some((payments, _)), Some(said)) = (self.payments.get_mut(&key), record.amendment()) {
+            settle_payments(payments, Some(&before), said.claim(), &mut page.holds, self.now);
+        }
+        page.dirty |= page.holds != before;
         Some(amended)
     }
 

@@ -24,6 +24,7 @@ pub(super) mod incarnation;
 pub(super) mod installment;
 pub(super) mod message;
 pub(super) mod notice;
+pub(super) mod payment;
 pub(super) mod preference;
 pub(super) mod queue;
 pub(super) mod rate;

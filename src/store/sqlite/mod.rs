@@ -14,6 +14,7 @@ mod ledger_change;
 mod notice;
 #[path = "../operations/mod.rs"]
 mod operations;
+mod payment;
 mod queue;
 mod rate;
 mod receipt;

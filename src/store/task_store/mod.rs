@@ -14,6 +14,7 @@ mod incarnation;
 mod ledger;
 mod notices;
 mod outbox;
+mod payments;
 mod rejects;
 mod reports;
 mod routes;

@@ -30,6 +30,7 @@ mod messages;
 mod notices;
 mod opening;
 pub(crate) mod outcomes;
+mod payments;
 mod preferences;
 mod provider_report;
 mod race;
@@ -245,6 +246,12 @@ macro_rules! every_case_on {
                 a_known_installment_is_amended_and_nothing_else_of_it,
                 a_source_is_read_forward_only,
                 the_merchants_that_a_source_has_named_stay,
+            }
+            payments {
+                what_is_posted_counts_and_an_older_row_does_not_undo_it,
+                what_is_pending_holds_until_it_lapses,
+                a_payment_waits_for_its_instalment,
+                the_ledger_is_right_in_the_end,
             }
             rejects {
                 a_rejected_record_holds_its_installment_until_a_sound_row_comes,

@@ -8,9 +8,9 @@ use dueherald::domain::{
     Address, AddressKey, Amendment, AmendmentResult, Beat, BorrowerKey, Channel, Click, ContactPreferences,
     DisarmReason, EndpointKey, FieldUpdate, GatewayName, GatewayState, HandoverRecord, HoldCause, HoldReason,
     InstallmentStatus, Intent, LedgerRow, Lifter, ManualPreferences, Marks, MerchantId, Next, Notice, NoticeChange,
-    NoticeName, NoticeState, OidcSubject, Outcome, Phone, PhoneTail, Receipt, Recipient, RecordPosition,
-    RejectedRecord, ReminderId, ReportedState, Route, RouteHealth, RouteKind, RouteVersion, Settlement, SoundRecord,
-    SourceState, SuppressionReason, UserDisplay, WorkItem,
+    NoticeName, NoticeState, OidcSubject, Outcome, PaymentReport, PaymentState, Phone, PhoneTail, Receipt, Recipient,
+    RecordPosition, RejectedRecord, ReminderId, ReportedState, Route, RouteHealth, RouteKind, RouteVersion, Settlement,
+    SoundRecord, SourceState, SuppressionReason, UserDisplay, WorkItem,
 };
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
@@ -24,7 +24,9 @@ use futures_util::future::BoxFuture;
 use super::staff;
 use crate::fixtures::by_hand;
 use crate::store::bench::{START, own_lists};
-use crate::store::sample::{DUE, PHONE, date, instant, key, merchant, request, row_with_phone, send, sms, suppression};
+use crate::store::sample::{
+    DUE, PHONE, date, instant, key, merchant, money, request, row_with_phone, send, sms, suppression,
+};
 
 /// One operation, with the name that it has in the trait.
 pub(super) struct Operation {
@@ -213,6 +215,17 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
         &[m.reject.id], &DropOrder { actor: "wang".into(), reason: "test".into(), at: start() },
     ),
     dropped_rejects: |store, m| store.dropped_rejects(10),
+    report_payments: |store, m| store.report_payments(&[PaymentReport {
+        merchant: mall(),
+        id: m.name.parse().expect("an id"),
+        installment: m.name.parse().expect("an id"),
+        amount: money("1", "CNY"),
+        paid_at: None,
+        state: PaymentState::Pending,
+    }], TimeDelta::days(2)),
+    payments: |store, m| store.payments(&mall(), &m.name.parse().expect("an id")),
+    pending_payments: |store, m| store.pending_payments(),
+    settle_payments: |store, m| store.settle_payments(&["books".parse().expect("a name")]),
     note_source: |store, m| store.note_source(&SourceState {
         name: "books".parse().expect("a name"), read_to: Some(start()), pulled_at: Some(start()),
         merchants: [merchant("mall")].into(),

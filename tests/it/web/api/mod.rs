@@ -6,6 +6,7 @@ mod figures;
 mod ledger;
 mod once;
 mod openapi;
+mod payments;
 mod preferences;
 mod resources;
 mod schema;
