@@ -399,7 +399,9 @@ pub async fn rehome(config: &Config, store: &dyn Store, scope: RehomeScope) -> R
 fn freshness(config: &Config) -> Freshness {
     let sources = || config.sources.iter();
     let feeds = sources().filter_map(|source| Some((source.name.clone(), source.merchant.clone()?)));
-    Freshness::new(sources().map(|source| (source.name.clone(), source.max_ledger_age))).feeding(feeds)
+    let limits = sources().map(|source| (source.name.clone(), source.max_ledger_age));
+    let with_data_age = sources().filter(|source| source.asks_data_age()).map(|source| source.name.clone());
+    Freshness::new(limits).feeding(feeds).with_data_age(with_data_age)
 }
 
 /// A composer of messages with its templates (built in and from the folder), link keys and routes.

@@ -72,7 +72,7 @@ grant update on sequence reminder_id_seq to dueherald_worker;
 -- The state of the work.
 grant insert, update, delete on answer_try, gateway_state, kept_report, lease, ledger_change, mark, notice,
     notice_recipient, queue,
-    rate, reject, reply_to_read, route_health, scan, source, source_merchant, stop, suppression,
+    rate, reject, reply_to_read, route_health, scan, source, source_branch, source_merchant, stop, suppression,
     turn to dueherald_worker;
 
 -- The API: its tokens, of which none is deleted, and the requests that count once.
@@ -105,7 +105,8 @@ grant select on _sqlx_migrations, answer_try, audit_head, borrower, daemon, encr
     mark, message_key, notice, payment, preference, queue, reject, reminder, reply, reply_reading, reply_to_read,
     route_health,
     route_version,
-    source, source_merchant, stop, suppression, suppression_change, suppression_change_address to dueherald_web;
+    source, source_branch, source_merchant, stop, suppression, suppression_change, suppression_change_address
+    to dueherald_web;
 grant insert (reminder_id, at, attempt, kind, gateway, provider_id, detail, route, merchant, due_date, channel)
     on event to dueherald_web;
 grant insert on click, ledger_change, occurrence, preference, reminder, reply, reply_to_read,

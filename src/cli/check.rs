@@ -5,6 +5,7 @@ mod messages;
 mod rules;
 mod secrets;
 mod senders;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -19,8 +20,7 @@ use super::dispatch;
 use super::gateway::pace;
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseSource, DatabaseUrl, GatewayConfig, Source, SourceKind};
-use crate::domain::duration;
-use crate::domain::{GatewayName, Merchant, MerchantId, is_shortened};
+use crate::domain::{GatewayName, Merchant, MerchantId, duration, is_shortened};
 use crate::gateway::Gateway;
 use crate::pipeline::Freshness;
 use crate::plan::{Clause, local_date, pack};
@@ -162,16 +162,22 @@ impl<'a> CheckedEndpoint<'a> {
         Self::new(format!("source {name}"), async move {
             let SourceKind::Sql(database) = &source.kind;
             let sql = SqlSource::new(database.settings.clone(), Arc::clone(&clock));
-            let pages = sql.open(merchants, None).await.map_err(|error| error.problem.to_string())?;
-            let passed_over: Vec<_> = pages.unknown_columns().iter().map(ToString::to_string).collect();
-            pages.close().await;
+            let mut reader = sql.connect(merchants).await.map_err(|error| error.problem.to_string())?;
+            let looked_at = sources::look_at(&sql, &mut reader).await;
+            let passed_over: Vec<_> = reader.unknown_columns().iter().map(ToString::to_string).collect();
+            reader.close().await;
+            looked_at.map_err(|error| match &error.branch {
+                Some(branch) => format!("branch {branch}: {}", error.problem),
+                None => error.problem.to_string(),
+            })?;
             if !passed_over.is_empty() {
                 return Err(passed_over.join("; "));
             }
             let Some(store) = store else { return Ok(()) };
             let states = store.sources().await.map_err(|error| error.to_string())?;
             let feeds = source.merchant.clone().map(|merchant| (name.clone(), merchant));
-            let freshness = Freshness::new([(name, source.max_ledger_age)]).feeding(feeds);
+            let with_data_age = source.asks_data_age().then(|| name.clone());
+            let freshness = Freshness::new([(name, source.max_ledger_age)]).feeding(feeds).with_data_age(with_data_age);
             match freshness.stale(&states, clock.now()).first() {
                 None => Ok(()),
                 Some(stale) => Err(format!("nothing is sent{}: {stale}", stale.whose())),

@@ -29,6 +29,16 @@ pub struct Source {
     pub kind: SourceKind,
 }
 
+impl Source {
+    /// Whether it asks how new the lender's data is.
+    #[must_use]
+    pub fn asks_data_age(&self) -> bool {
+        match &self.kind {
+            SourceKind::Sql(database) => database.settings.freshness.is_some(),
+        }
+    }
+}
+
 /// The kind of a source, with its settings.
 #[derive(Debug, Clone)]
 pub enum SourceKind {

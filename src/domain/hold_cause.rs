@@ -25,7 +25,8 @@ pub enum HoldReason {
     /// Its template does not render, nor did it for others. The subject is the template, and behind `@` a fingerprint
     /// of all of them: it may render once these are others.
     BadTemplate,
-    /// A source that feeds its merchant was not pulled for too long. The subject is source and merchant.
+    /// A source that feeds its merchant was not pulled for too long, or its data is too old. The subject is source and
+    /// merchant.
     StaleSource,
     /// The borrower has answered what may be a refusal, and nobody has read it yet. The subject is the answer.
     UnreadReply,
@@ -56,7 +57,9 @@ impl HoldReason {
             Self::PaymentPending => "a payment of the instalment is reported, and the ledger has not booked it yet",
             Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
             Self::BadTemplate => "its template does not render, and was stopped",
-            Self::StaleSource => "the last complete pull of a source is too old to remind from",
+            Self::StaleSource => {
+                "the last complete pull of a source, or the data that it read, is too old to remind from"
+            }
             Self::UnreadReply => "the borrower has answered what may be a refusal, and nobody has read it yet",
             Self::Volume => {
                 "far more was planned for its merchant on that day than usual; see `dueherald reminders approve`"

@@ -129,6 +129,10 @@ text_id!(
     SourceName
 );
 text_id!(
+    /// The name of a branch of a source: `name` in `[[sources.branches]]`.
+    BranchName
+);
+text_id!(
     /// The key of `[routes.*]`: one way to repay.
     RouteKey
 );

@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
-use super::{BorrowerId, BorrowerKey, InstallmentId, MerchantId, Money, RouteKey, Tags, clean};
+use super::{BorrowerId, BorrowerKey, InstallmentId, MerchantId, Money, RouteKey, SourceName, Tags, clean};
 
 /// The status of an instalment in the lender's books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,6 +87,10 @@ pub struct Installment {
     pub route: Option<RouteKey>,
     /// The lender's tags, which rules can match.
     pub tags: Tags,
+    /// The source that yielded it last; `None` if only files and the API did.
+    pub source: Option<SourceName>,
+    /// Its source has it no longer, so it is cancelled.
+    pub is_vanished: bool,
 }
 
 impl Installment {
@@ -107,6 +111,8 @@ impl Installment {
             status: InstallmentStatus::Open,
             route: None,
             tags: Tags::default(),
+            source: None,
+            is_vanished: false,
         }
     }
 

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::{
     Borrower, BorrowerKey, ContactPreferences, EmailAddress, Installment, InstallmentId, InstallmentStatus, KeyRing,
-    Locale, Money, PersonName, Phone, RouteKey, Tags, Verifier, VerifierHash,
+    Locale, Money, PersonName, Phone, RouteKey, SourceName, Tags, Verifier, VerifierHash,
 };
 
 /// An import row's update to one optional field: none (the column is missing, so the known value stays), or a value (an
@@ -72,6 +72,8 @@ pub struct LedgerRow {
     pub tags: FieldUpdate<Tags>,
     /// The borrower's wishes about contact.
     pub preferences: ContactPreferences,
+    /// The source that yields it; `None` for a file or the API.
+    pub source: Option<SourceName>,
 }
 
 impl LedgerRow {
@@ -99,6 +101,7 @@ impl LedgerRow {
             route: FieldUpdate::Keep,
             tags: FieldUpdate::Keep,
             preferences: ContactPreferences::default(),
+            source: None,
         }
     }
 }
@@ -169,9 +172,15 @@ pub fn merge(
             .apply_to(before.map(|known| known.paid_amount))
             .filter(|paid| paid.currency() == row.amount.currency())
             .unwrap_or(zero),
-        status: row.status.apply_to(before.map(|known| known.status)).unwrap_or(InstallmentStatus::Open),
+        // It is back: only its absence had cancelled it.
+        status: row
+            .status
+            .apply_to(before.filter(|known| !known.is_vanished).map(|known| known.status))
+            .unwrap_or(InstallmentStatus::Open),
         route: row.route.apply_to(before.and_then(|known| known.route.clone())),
         tags: row.tags.apply_to(before.map(|known| known.tags.clone())).unwrap_or_default(),
+        source: row.source.or_else(|| before.and_then(|known| known.source.clone())),
+        is_vanished: false,
         amount: row.amount,
         due_date: row.due_date,
     };

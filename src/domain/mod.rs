@@ -84,8 +84,8 @@ pub use hold_cause::{HoldCause, HoldReason};
 pub use hold_kind::HoldKind;
 pub use human_text::{HumanTextError, clean};
 pub use ids::{
-    BorrowerId, EndpointName, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName, PaymentId,
-    ReminderId, RouteKey, RuleName, SourceName, TemplateName,
+    BorrowerId, BranchName, EndpointName, GatewayName, IdError, InstallmentId, MAX_ID_CHARS, MerchantId, NoticeName,
+    PaymentId, ReminderId, RouteKey, RuleName, SourceName, TemplateName,
 };
 pub use incarnation::{
     Arming, Beat, DATABASE_REWOUND, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandoverRecord,

@@ -184,7 +184,7 @@ fn set_source_gauges(freshness: &Freshness, states: Option<&[SourceState]>, now:
             gauge!(name, "source" => source.to_string()).set(seconds);
         };
         set(SOURCE_AGE, |state| state.pulled_at);
-        set(SOURCE_LAG, |state| state.read_to);
+        set(SOURCE_LAG, SourceState::latest_row);
     }
     if freshness.sources().next().is_some() {
         let held = |states: &[SourceState]| if freshness.stale(states, now).is_empty() { 0.0 } else { 1.0 };

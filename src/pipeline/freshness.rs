@@ -18,26 +18,37 @@ use crate::store::{SourceStore, StoreError};
 #[derive(Debug, Default)]
 pub struct Freshness {
     limits: BTreeMap<SourceName, Option<TimeDelta>>,
-    /// When the last pull of each began, as far as is known here. It only ever becomes later, so what is fresh by it is
+    /// How fresh each is, as far as is known here. It only ever becomes later, so what is fresh by it is
     /// fresh.
     known: Mutex<BTreeMap<SourceName, DateTime<Utc>>>,
+    /// The sources that ask the lender's database how new its data is.
+    with_data_age: BTreeSet<SourceName>,
     /// The only merchant that a source feeds.
     feeds: BTreeMap<SourceName, MerchantId>,
     /// The stale sources of which the log speaks already.
     told: Mutex<BTreeSet<SourceName>>,
 }
 
-/// A source that was not pulled for too long.
+/// A source that was not pulled for too long, or whose data is too old.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaleSource {
     /// Which.
     pub source: SourceName,
-    /// The time since the begin of its last complete pull; `None` if there was none.
-    pub age: Option<TimeDelta>,
+    /// The part that is too old.
+    pub cause: Staleness,
     /// How old the ledger may be.
     pub limit: TimeDelta,
     /// The merchants whose reminders it holds; empty: everybody's.
     pub merchants: BTreeSet<MerchantId>,
+}
+
+/// The part of a source that is too old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staleness {
+    /// The begin of its last complete pull: the time since then, `None` if there was none.
+    Pull(Option<TimeDelta>),
+    /// The lender's data, by the source's `freshness`: the time since its newest instant, `None` if it has none.
+    Data(Option<TimeDelta>),
 }
 
 /// How many merchants a text names.
@@ -76,13 +87,19 @@ impl fmt::Display for StaleSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = |span: TimeDelta| duration::format(span.to_std().unwrap_or_default());
         let limit = words(self.limit);
-        match self.age {
-            Some(age) => {
-                let age = words(TimeDelta::seconds(age.num_seconds()));
-                write!(f, "source {} was last pulled {age} ago, and its max_ledger_age is {limit}", self.source)?;
-            }
-            None => write!(f, "source {} was never pulled, and its max_ledger_age is {limit}", self.source)?,
+        let words = |age: TimeDelta| words(TimeDelta::seconds(age.num_seconds()));
+        let source = &self.source;
+        match self.cause {
+            Staleness::Pull(Some(age)) => write!(f, "source {source} was last pulled {} ago", words(age))?,
+            Staleness::Pull(None) => write!(f, "source {source} was never pulled")?,
+            Staleness::Data(Some(age)) => write!(
+                f,
+                "the newest data of source {source} is {} old, as its `freshness` says (a replica may lag behind)",
+                words(age)
+            )?,
+            Staleness::Data(None) => write!(f, "the `freshness` of source {source} has told no time yet")?,
         }
+        write!(f, ", and its max_ledger_age is {limit}")?;
         if self.merchants.is_empty() {
             f.write_str(
                 "; it holds every merchant, as it is not known yet which ones it feeds: set its `merchant` if \
@@ -106,6 +123,12 @@ impl Freshness {
         Self { feeds: feeds.into_iter().collect(), ..self }
     }
 
+    /// The same, knowing that these sources ask how new the lender's data is.
+    #[must_use]
+    pub fn with_data_age(self, sources: impl IntoIterator<Item = SourceName>) -> Self {
+        Self { with_data_age: sources.into_iter().collect(), ..self }
+    }
+
     /// The sources.
     pub fn sources(&self) -> impl Iterator<Item = &SourceName> {
         self.limits.keys()
@@ -117,11 +140,24 @@ impl Freshness {
         let limits = self.limits.iter().filter_map(|(source, limit)| Some((source, (*limit)?)));
         let stale = limits.filter_map(|(source, limit)| {
             let state = states.iter().find(|state| state.name == *source);
-            let age = state.and_then(|state| state.pulled_at).map(|at| now - at);
-            let merchants = || self.merchants_of(source, state);
-            is_stale(age, limit).then(|| StaleSource { source: source.clone(), age, limit, merchants: merchants() })
+            let age = |at: Option<DateTime<Utc>>| at.map(|at| now - at);
+            let pull = age(state.and_then(|state| state.pulled_at));
+            let data = age(state.and_then(|state| state.data_at));
+            let cause = if is_stale(pull, limit) {
+                Staleness::Pull(pull)
+            } else if self.with_data_age.contains(source) && is_stale(data, limit) {
+                Staleness::Data(data)
+            } else {
+                return None;
+            };
+            Some(StaleSource { source: source.clone(), cause, limit, merchants: self.merchants_of(source, state) })
         });
         stale.collect()
+    }
+
+    /// Since when the data of a source is as old as that.
+    fn fresh_at(&self, state: &SourceState) -> Option<DateTime<Utc>> {
+        if self.with_data_age.contains(&state.name) { state.pulled_at.min(state.data_at) } else { state.pulled_at }
     }
 
     /// The merchants that a source feeds; none if it may feed any.
@@ -146,7 +182,7 @@ impl Freshness {
             return Ok(Vec::new());
         }
         let states = store.sources().await?;
-        let pulled = states.iter().filter_map(|state| Some((state.name.clone(), state.pulled_at?)));
+        let pulled = states.iter().filter_map(|state| Some((state.name.clone(), self.fresh_at(state)?)));
         self.known().extend(pulled);
         let stale = self.stale(&states, now);
         self.tell(&stale);

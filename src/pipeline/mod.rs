@@ -69,7 +69,7 @@ pub use forecast::{
     Peaks, ReminderDifference, StepDifference, Volume, compare, forecast, forecast_notes, plain,
 };
 pub use forms::MessageForms;
-pub use freshness::{Freshness, StaleSource};
+pub use freshness::{Freshness, StaleSource, Staleness};
 pub use funnel::{FunnelLine, FunnelWatch, funnel, funnel_day};
 pub use gate::{LinkGate, LinkGates};
 pub use gateway_handle::GatewayHandle;

@@ -3,7 +3,7 @@
 //!
 //! The cursor is moved when the rows before it are in the ledger, so what breaks off in between is read again, which
 //! changes nothing. It never passes the beginning of the pull: what commits while it runs, with a time that lies
-//! before, comes within the overlap of the next one.
+//! before, comes within the overlap of the next one. A source with branches has a cursor for each.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use super::figures::{PULL_FAILURES, PULLED};
 use super::import::Summary;
 use crate::clock::Clock;
 use crate::domain::{Amendment, AmendmentResult, Merchant, MerchantId, RejectedRecord, SourceName, SourceState};
-use crate::source::sql::{PullPage, SqlError, SqlPage, SqlPages, SqlSource};
+use crate::source::sql::{PullPage, SqlBranch, SqlError, SqlPage, SqlPages, SqlReader, SqlSource};
 use crate::source::{Column, Fault, RejectedRow};
 use crate::store::{Change, LedgerStore, RejectStore, SourceStore, StoreError, TurnStore, WriteMode};
 
@@ -101,20 +101,43 @@ impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S
     }
 
     async fn in_turn(&self) -> Result<Summary, PullError> {
-        let (from, mut named) = self.place_to_begin().await?;
-        let mut pages = self.job.source.open(self.job.merchants, from).await?;
-        let mut summary = Summary { unknown_columns: pages.unknown_columns().to_vec(), ..Summary::default() };
-        let read = self.read(&mut pages, &mut named, &mut summary).await;
-        pages.close().await;
+        let mut known = self.known_state().await?;
+        let mut reader = self.job.source.connect(self.job.merchants).await?;
+        let mut summary = Summary::default();
+        let read = self.read_branches(&mut reader, &mut known, &mut summary).await;
+        summary.unknown_columns = reader.unknown_columns().to_vec();
+        reader.close().await;
         self.count(&summary);
-        read?;
-        self.note(SourceState { pulled_at: Some(self.started), ..self.unchanged() }).await?;
+        // A lender's clock that is ahead makes nothing fresher.
+        let data_at = read?.map(|at| at.min(self.started));
+        self.note(SourceState { pulled_at: Some(self.started), data_at, ..self.unchanged() }).await?;
         Ok(summary)
+    }
+
+    /// Reads each branch to its end. Gives how new the lender's data was before.
+    async fn read_branches(
+        &self,
+        reader: &mut SqlReader,
+        known: &mut SourceState,
+        summary: &mut Summary,
+    ) -> Result<Option<DateTime<Utc>>, PullError> {
+        let data_at = reader.data_at().await?;
+        for branch in self.job.source.branches() {
+            let read_to = match &branch.name {
+                Some(name) => known.branches.get(name).copied(),
+                None => known.read_to,
+            };
+            let from = read_to.filter(|_| !self.job.from_start).map(|read_to| read_to - self.job.overlap);
+            let mut pages = reader.begin(branch, from).await?;
+            self.read(branch, &mut pages, &mut known.merchants, summary).await?;
+        }
+        Ok(data_at)
     }
 
     async fn read(
         &self,
-        pages: &mut SqlPages,
+        branch: &SqlBranch,
+        pages: &mut SqlPages<'_>,
         named: &mut BTreeSet<MerchantId>,
         summary: &mut Summary,
     ) -> Result<(), PullError> {
@@ -130,18 +153,24 @@ impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S
             self.note_merchants(&page, named).await?;
             self.write(page, summary).await?;
             if let Some(read_to) = read_to {
-                self.note(SourceState { read_to: Some(read_to.min(self.started)), ..self.unchanged() }).await?;
+                self.note(self.cursor(branch, read_to.min(self.started))).await?;
             }
         }
     }
 
-    /// Where to begin, where `None` is the beginning, and the merchants that the source has named before.
-    async fn place_to_begin(&self) -> Result<(Option<DateTime<Utc>>, BTreeSet<MerchantId>), PullError> {
+    /// How far the source was read before, and the merchants that it has named.
+    async fn known_state(&self) -> Result<SourceState, PullError> {
         let states = self.store.sources().await.map_err(|error| self.failed(error))?;
         let known = states.into_iter().find(|state| state.name == *self.job.source.name());
-        let SourceState { read_to, merchants, .. } = known.unwrap_or_else(|| self.unchanged());
-        let read_to = read_to.filter(|_| !self.job.from_start);
-        Ok((read_to.map(|read_to| read_to - self.job.overlap), merchants))
+        Ok(known.unwrap_or_else(|| self.unchanged()))
+    }
+
+    /// The cursor of a branch.
+    fn cursor(&self, branch: &SqlBranch, read_to: DateTime<Utc>) -> SourceState {
+        match &branch.name {
+            Some(name) => SourceState { branches: [(name.clone(), read_to)].into(), ..self.unchanged() },
+            None => SourceState { read_to: Some(read_to), ..self.unchanged() },
+        }
     }
 
     /// Notes the merchants of a page before its rows are in the ledger: no row of a merchant is there that the source
@@ -223,8 +252,7 @@ impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S
 
     /// A state of the source that changes nothing when it is noted.
     fn unchanged(&self) -> SourceState {
-        let name = self.job.source.name().clone();
-        SourceState { name, read_to: None, pulled_at: None, merchants: BTreeSet::new() }
+        SourceState::new(self.job.source.name().clone())
     }
 
     async fn note(&self, state: SourceState) -> Result<(), PullError> {

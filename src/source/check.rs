@@ -134,6 +134,7 @@ impl Checker {
             route,
             tags,
             preferences,
+            source: None,
         })
     }
 
@@ -430,7 +431,7 @@ pub(super) fn short_text(text: &str) -> Result<String, String> {
 }
 
 /// A text that borrowers read.
-fn readable_text(text: &str) -> Result<String, String> {
+pub(super) fn readable_text(text: &str) -> Result<String, String> {
     Ok(clean(&legible(text)?, MAX_TEXT_CHARS).map_err(fault_text)?.into_owned())
 }
 

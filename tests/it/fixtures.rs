@@ -93,6 +93,7 @@ pub(crate) fn row(installment: &Installment) -> LedgerRow {
         route: FieldUpdate::Set(installment.route),
         tags: FieldUpdate::Set(Some(installment.tags)),
         preferences: dueherald::domain::ContactPreferences::default(),
+        source: installment.source,
     }
 }
 

@@ -9,7 +9,8 @@ use dueherald::domain::{
     SuppressionReason,
 };
 use dueherald::pipeline::{
-    AuditNote, LinkGate, Registry, ResendError, ResendRequest, ResendTarget, StaleSource, resend, resend_outlook,
+    AuditNote, LinkGate, Registry, ResendError, ResendRequest, ResendTarget, StaleSource, Staleness, resend,
+    resend_outlook,
 };
 use dueherald::plan::{Cap, Caps, Decision, ResendChange, ResendRefusal};
 use dueherald::store::{
@@ -113,7 +114,7 @@ async fn what_the_route_guard_would_hold_is_refused_and_says_so() {
     let gate = |routes, stale| LinkGate::new(LinkMode::Personal, Registry::of(routes).seen(), stale, Arc::default());
     let stale = StaleSource {
         source: "books".parse().expect("a name"),
-        age: None,
+        cause: Staleness::Pull(None),
         limit: TimeDelta::hours(1),
         merchants: [merchant().id].into(),
     };

@@ -12,8 +12,9 @@ use super::{Common, cron};
 use crate::config::reading::Section;
 use crate::config::transport::check_source;
 use crate::config::value::{Value, duration, flag, integer, lines, text, time_zone};
+use crate::domain::BranchName;
 use crate::plan::Schedule;
-use crate::source::sql::{Dialect, Query, SqlSettings};
+use crate::source::sql::{Dialect, Query, SqlBranch, SqlSettings, checked_statement};
 
 /// A source of `kind = "sql"`.
 #[derive(Debug, Clone)]
@@ -41,21 +42,75 @@ pub(super) fn read(
     });
     // A query is checked even where the URL is mistaken.
     let dialect = url.as_ref().map_or(Dialect::Postgres, |(dialect, _)| *dialect);
-    let query = section.required("query", "\"\"\"select …\"\"\"", |value| Query::new(&lines(value)?, dialect));
+    let branches = branches(section, dialect);
+    let freshness = section.optional("freshness", |value| checked_statement(&lines(value)?, dialect));
     let schedule = cron(section, cron_zone);
     let zone = section.optional("time_zone", time_zone);
     let page = section.or("page", 1_000, |value| integer(value, 1..=100_000));
     let overlap = section.or("overlap", Duration::from_secs(5 * 60), duration);
+    let statement_timeout = section.or("statement_timeout", Duration::from_secs(60), |value| {
+        let limit = duration(value)?;
+        let range = Duration::from_millis(100)..=Duration::from_secs(60 * 60);
+        if range.contains(&limit) { Ok(limit) } else { Err("is out of range; write 100ms to 1h".to_owned()) }
+    });
     allow_plaintext?;
     let (dialect, url) = url?;
-    let (query, zone, page) = (query?, zone?, page?);
+    let (branches, freshness, zone, page) = (branches?, freshness?, zone?, page?);
+    let statement_timeout = statement_timeout?;
     let (schedule, overlap) = (schedule?, overlap?);
     let Common { name, merchant, amount_unit, .. } = common?.clone();
     Some(DatabaseSource {
-        settings: SqlSettings { name, dialect, url, query, merchant, amount_unit, zone, page },
+        settings: SqlSettings {
+            name,
+            dialect,
+            url,
+            branches,
+            freshness,
+            merchant,
+            amount_unit,
+            zone,
+            page,
+            statement_timeout,
+        },
         schedule,
         overlap: TimeDelta::from_std(overlap).unwrap_or(TimeDelta::MAX),
     })
+}
+
+/// The queries: `query`, or `[[sources.branches]]`.
+fn branches(section: &mut Section<'_, '_, '_>, dialect: Dialect) -> Option<Vec<SqlBranch>> {
+    if !section.entries.contains_key("branches") {
+        let query = section.required("query", "\"\"\"select …\"\"\"", |value| Query::new(&lines(value)?, dialect));
+        return Some(vec![SqlBranch { name: None, query: query?, has_whole_orders: false }]);
+    }
+    let query = section.optional("query", lines);
+    if query != Some(None) {
+        let text = "stands beside branches; write the query of each branch in its [[sources.branches]], or no branches";
+        section.reading.note_at(&section.key("query"), text);
+    }
+    let key = section.key("branches");
+    let before = section.reading.count();
+    let elements = section.elements("branches");
+    if elements.is_empty() && section.reading.count() == before {
+        section.reading.note_at(&key, "is empty; begin each branch with a line [[sources.branches]]");
+    }
+    let mut names = Vec::new();
+    let branches: Vec<_> = elements.into_iter().map(|element| branch(element, dialect, &mut names)).collect();
+    branches.into_iter().collect::<Option<Vec<_>>>().filter(|branches| !branches.is_empty() && query == Some(None))
+}
+
+fn branch(mut section: Section<'_, '_, '_>, dialect: Dialect, taken: &mut Vec<BranchName>) -> Option<SqlBranch> {
+    let name = section.required("name", r#""loans""#, |value| {
+        let name = BranchName::new(text(value)?).map_err(|problem| format!("{problem}; choose another name"))?;
+        if taken.contains(&name) {
+            return Err("is the name of another branch too; choose another name".into());
+        }
+        Ok(name)
+    });
+    taken.extend(name.clone());
+    let query = section.required("query", "\"\"\"select …\"\"\"", |value| Query::new(&lines(value)?, dialect));
+    section.finish();
+    Some(SqlBranch { name: Some(name?), query: query?, has_whole_orders: false })
 }
 
 // The value is never quoted: it may hold a password.

@@ -4,7 +4,7 @@ use super::error::Problem;
 use super::field::{ColumnType, Field, ROW_KEY, ResultColumn, UPDATED_AT, unsuited};
 use crate::domain::{AmountUnit, MAX_ID_CHARS, MerchantId};
 use crate::source::Column;
-use crate::source::check::Cells;
+use crate::source::check::{Cells, readable_text};
 use crate::source::fault::Faults;
 use crate::source::unknown::UnknownNames;
 
@@ -22,7 +22,7 @@ const AMENDED: [Column; 6] =
     [Column::Merchant, Column::InstallmentId, Column::Currency, Column::PaidAmount, Column::AmountUnit, Column::Status];
 
 /// The columns of a query's answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ResultColumns {
     pub(super) yields: ResultShape,
     /// The position of each import column in the result.
@@ -89,6 +89,13 @@ impl ResultColumns {
         Ok(Self { yields, places, updated_at, key, merchant, amount_unit })
     }
 
+    /// A column that is here and not there, or there and not here.
+    pub(super) fn difference(&self, other: &Self) -> Option<&'static str> {
+        let differs =
+            |column: &&Column| self.places[**column as usize].is_some() != other.places[**column as usize].is_some();
+        Column::ALL.iter().find(differs).map(|column| column.name())
+    }
+
     pub(super) fn updated_at<'r>(&self, row: &'r [Field]) -> &'r Field {
         row.get(self.updated_at).unwrap_or(&Field::Null)
     }
@@ -137,6 +144,12 @@ impl Texts {
             *cell = text.as_deref();
         }
         cells
+    }
+
+    /// The order, as a sound row would have it; `None` if there is none or it cannot be read.
+    pub(super) fn order(&self) -> Option<String> {
+        let text = self.0[Column::OrderRef as usize].as_deref().filter(|text| !text.is_empty())?;
+        readable_text(text).ok()
     }
 
     /// The lender's number for the instalment, as it may be shown.

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use crate::domain::{SourceName, duration};
+use crate::domain::{BranchName, SourceName, duration};
 
 /// Why a source could not be read. Names the source and what to do; repeats no value of the lender's.
 #[derive(Debug, thiserror::Error)]
-#[error("source {name}: {problem}")]
+#[error("source {name}{}: {problem}", branch.as_ref().map(|branch| format!(", branch {branch}")).unwrap_or_default())]
 pub struct SqlError {
     /// The source.
     pub name: SourceName,
+    /// The branch whose query is meant, if the source has branches.
+    pub branch: Option<BranchName>,
     /// The problem.
     pub problem: Problem,
 }
@@ -23,6 +25,12 @@ pub enum Problem {
     /// The database did not take the query or broke it off.
     #[error("the database did not answer the query: {0}; try the query by hand, as the same user")]
     Refused(String),
+    /// The database gave up after a time limit of its own or of ours.
+    #[error(
+        "the database broke off the query: {0}; see to an index on updated_at and the key, make its page smaller, or \
+         raise the time-out (statement_timeout in the config, and that of the database or its user)"
+    )]
+    BrokenOff(String),
     /// The database took its time.
     #[error("no answer within {}; see to an index on updated_at and the key, or make its page \
         smaller", duration::format(*.0))]
@@ -70,6 +78,34 @@ pub enum Problem {
     /// Rows before the place that was asked for, or not in order.
     #[error("the rows do not come in order; end the query with: order by updated_at, KEY limit :limit")]
     Disorder,
+    /// A whole-number key that is not greater than the one before.
+    #[error(
+        "rows of one instant do not come in the order of the key that the query compares with :after_key, so a page \
+         would skip some; end the query with: order by updated_at, KEY limit :limit, with the KEY that it compares and \
+         yields as installment_id or row_key"
+    )]
+    KeyOrder,
+    /// Two rows of one place.
+    #[error(
+        "two rows have the same updated_at and the same {0}, so a page would skip one; if a join repeats an \
+         instalment, join one row, else yield a row_key that is unique and compare it with :after_key"
+    )]
+    SameKey(&'static str),
+    /// More rows of an instant than the pages had.
+    #[error(
+        "the pages skip rows of one instant; the query must order by the key that it compares with :after_key, in the \
+         same form (id and id::text have different orders), and the key must be unique"
+    )]
+    Skipped,
+    /// The branches yield different columns.
+    #[error("the column {0} is not in every branch; all branches yield the same columns")]
+    OtherColumns(String),
+    /// The answer of `freshness`.
+    #[error(
+        "the query `freshness` yields no time; write a query of one row with one column, a timestamp: select \
+         max(updated_at) from heartbeat"
+    )]
+    Freshness,
     /// The same page again.
     #[error(
         "the same rows come again and again; the query must say: where updated_at >= :after and (updated_at > :after \
@@ -89,6 +125,17 @@ pub enum Problem {
 /// (25), users (28), database names (3D), syntax and names (42), resources (53, 54), locks (55), operators and
 /// time-outs (57, 70).
 const WORDED: [&str; 10] = ["08", "25", "28", "3D", "42", "53", "54", "55", "57", "70"];
+
+/// Whether a time limit of the server ended a statement.
+pub(super) fn is_time_out(error: &sqlx::Error) -> bool {
+    let Some(database) = error.as_database_error() else { return false };
+    #[cfg(feature = "mysql")]
+    if let Some(mysql) = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        // MariaDB's number, and MySQL's.
+        return matches!(mysql.number(), 1969 | 3024);
+    }
+    database.code().as_deref() == Some("57014")
+}
 
 /// The error without any value that the database may have put into its words.
 pub(super) fn plain(error: &sqlx::Error) -> String {

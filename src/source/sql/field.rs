@@ -177,7 +177,7 @@ fn instant_of_text(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
 }
 
 /// The key that distinguishes the rows of one instant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     /// Before every other.
     First,

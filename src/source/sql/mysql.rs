@@ -4,14 +4,16 @@ use async_trait::async_trait;
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow};
+use secrecy::ExposeSecret;
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow, MySqlTypeInfo};
 use sqlx::query::Query as Statement;
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Executor, MySql, MySqlConnection, Row, SqlSafeStr,
-    Statement as _, TypeInfo, ValueRef,
+    Statement as _, Type, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, STATEMENT_TIMEOUT, SqlFailure};
+use super::SqlSettings;
+use super::connection::{Connection, SqlFailure};
 use super::error::Problem;
 use super::field::{ColumnType, Field, Key, PageCursor, ROW_KEY, ResultColumn, UPDATED_AT};
 use super::query::{Parameter, Query};
@@ -21,7 +23,9 @@ use crate::database_host::{ForbiddenHost, check_host};
 /// MySQL and MariaDB: the parameters are bound in the types of the columns `updated_at` and key.
 pub(super) struct MySqlSource {
     connection: MySqlConnection,
-    query: Query,
+    query: String,
+    /// The parameters to bind, in this order.
+    binds: Vec<Parameter>,
     zone: Tz,
     /// The time zone of the session: a `timestamp` is sent and received in it.
     session_zone: SessionZone,
@@ -30,24 +34,40 @@ pub(super) struct MySqlSource {
 }
 
 impl MySqlSource {
-    pub(super) async fn connect(url: &str, query: Query, zone: Option<Tz>) -> Result<Self, sqlx::Error> {
-        let options: MySqlConnectOptions = url.parse()?;
+    pub(super) async fn connect(settings: &SqlSettings) -> Result<Self, sqlx::Error> {
+        let options: MySqlConnectOptions = settings.url.expose_secret().parse()?;
+        // The query means what it means in the lender's own client: `||` above all.
+        let options = options.pipes_as_concat(false).no_engine_substitution(false);
         if options.get_socket().is_none() {
             let forbidden = |error: ForbiddenHost| sqlx::Error::Configuration(error.into());
             check_host(options.get_host(), options.get_port()).await.map_err(forbidden)?;
         }
         let mut connection = options.connect().await?;
-        let session_zone = session_zone(&mut connection, zone).await?;
+        let session_zone = session_zone(&mut connection, settings.zone).await?;
         connection.execute("set session transaction read only").await?;
-        // MariaDB counts in seconds under one name, MySQL in milliseconds under another.
-        let seconds = STATEMENT_TIMEOUT.as_secs();
-        let mariadb = format!("set session max_statement_time = {seconds}");
+        // MariaDB counts in seconds under one name, MySQL in milliseconds under another; 0 is no limit. A smaller limit
+        // of the lender's stays.
+        let ours = settings.statement_timeout.as_millis();
+        let mariadb = format!(
+            "set session max_statement_time = if(@@max_statement_time between 0.000001 and {ours} / 1000, \
+             @@max_statement_time, {ours} / 1000)"
+        );
         if connection.execute(AssertSqlSafe(mariadb)).await.is_err() {
-            let mysql = format!("set session max_execution_time = {}", seconds * 1000);
+            let mysql = format!(
+                "set session max_execution_time = if(@@max_execution_time between 1 and {ours}, \
+                 @@max_execution_time, {ours})"
+            );
             connection.execute(AssertSqlSafe(mysql)).await?;
         }
-        let zone = zone.unwrap_or(Tz::UTC);
-        Ok(Self { connection, query, zone, session_zone, after: ColumnType::Local, key: ColumnType::Text })
+        Ok(Self {
+            connection,
+            query: String::new(),
+            binds: Vec::new(),
+            zone: settings.zone.unwrap_or(Tz::UTC),
+            session_zone,
+            after: ColumnType::Local,
+            key: ColumnType::Text,
+        })
     }
 
     fn bind<'q>(
@@ -57,7 +77,7 @@ impl MySqlSource {
         key: &Key,
         limit: i64,
     ) -> Option<Statement<'q, MySql, MySqlArguments>> {
-        for parameter in &self.query.binds {
+        for parameter in &self.binds {
             statement = match (parameter, self.after, self.key) {
                 (Parameter::After, ColumnType::Instant, _) => {
                     statement.bind(self.session_zone.local_not_after(after.instant(self.zone)))
@@ -77,14 +97,16 @@ impl MySqlSource {
 
 #[async_trait]
 impl Connection for MySqlSource {
-    async fn prepare(&mut self) -> Result<Vec<ResultColumn>, SqlFailure> {
-        let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
+    async fn prepare(&mut self, query: &Query) -> Result<Vec<ResultColumn>, SqlFailure> {
+        self.query.clone_from(&query.text);
+        self.binds.clone_from(&query.binds);
+        let prepared = self.connection.prepare(AssertSqlSafe(query.text.clone()).into_sql_str()).await?;
         let columns: Vec<_> = prepared
             .columns()
             .iter()
             .map(|column| ResultColumn {
                 name: column.name().to_owned(),
-                kind: kind(column.type_info().name()),
+                kind: kind(column.type_info()),
                 found: column.type_info().name().to_lowercase(),
             })
             .collect();
@@ -96,10 +118,19 @@ impl Connection for MySqlSource {
     }
 
     async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
-        let statement = sqlx::query(AssertSqlSafe(self.query.text.clone()));
+        let statement = sqlx::query(AssertSqlSafe(self.query.clone()));
         let statement = self.bind(statement, after, key, limit).ok_or(Problem::Key(ROW_KEY))?;
         let rows = statement.fetch_all(&mut self.connection).await?;
         Ok(rows.iter().map(|row| fields(row, self.session_zone)).collect())
+    }
+
+    async fn rows(&mut self, statement: &str) -> Result<Vec<Vec<Field>>, SqlFailure> {
+        let rows = sqlx::query(AssertSqlSafe(statement.to_owned())).fetch_all(&mut self.connection).await?;
+        Ok(rows.iter().map(|row| fields(row, self.session_zone)).collect())
+    }
+
+    fn is_repeated(&self, stamp: &PageCursor) -> bool {
+        matches!(stamp, PageCursor::Instant(instant) if self.session_zone.is_repeated(*instant))
     }
 
     fn repeated(&self) -> TimeDelta {
@@ -140,9 +171,12 @@ async fn session_zone(connection: &mut MySqlConnection, zone: Option<Tz>) -> Res
     Ok(SessionZone::of(Tz::UTC))
 }
 
-fn kind(name: &str) -> ColumnType {
-    match name {
-        "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" => ColumnType::Text,
+fn kind(info: &MySqlTypeInfo) -> ColumnType {
+    match info.name() {
+        // By its collation, not by its name: a text that is compared in binary goes by the name of binary data, and so
+        // does the JSON of MariaDB.
+        _ if <str as Type<MySql>>::compatible(info) => ColumnType::Text,
+        "JSON" => ColumnType::Text,
         // `tinyint(1)` goes by the name of a truth value.
         "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => ColumnType::Whole,
         "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED" | "BIGINT UNSIGNED" => {
@@ -169,7 +203,7 @@ fn field(row: &MySqlRow, at: usize, zone: SessionZone) -> Result<Field, sqlx::Er
         return Ok(Field::Null);
     }
     let info = value.type_info().into_owned();
-    Ok(match kind(info.name()) {
+    Ok(match kind(&info) {
         ColumnType::Text => Field::Text(row.try_get_unchecked(at)?),
         ColumnType::Whole if info.name().ends_with("UNSIGNED") => {
             Field::Whole(row.try_get_unchecked::<u64, _>(at)?.into())

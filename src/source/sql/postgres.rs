@@ -5,6 +5,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
+use secrecy::ExposeSecret;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, PgTypeKind};
 use sqlx::query::Query as Statement;
 use sqlx::{
@@ -12,20 +13,21 @@ use sqlx::{
     SqlSafeStr, Statement as _, TypeInfo, ValueRef, raw_sql,
 };
 
-use super::connection::{Connection, STATEMENT_TIMEOUT, SqlFailure};
+use super::SqlSettings;
+use super::connection::{Connection, SqlFailure};
 use super::error::Problem;
 use super::field::{ColumnType, Field, Key, PageCursor, ResultColumn};
 use super::postgres_values::{self, RawTime};
 use super::query::Query;
 use crate::database_host::{ForbiddenHost, check_host};
 
-/// Whether the settings that were asked for at the start are there.
-const HAS_SETTINGS: &str = "select current_setting('default_transaction_read_only') = 'on' \
-                            and current_setting('statement_timeout') = '1min'";
+/// A setting that nobody else makes: a session without it is behind a pooler in transaction mode, which drops or
+/// refuses the settings of a session.
+const MARK: (&str, &str) = ("dueherald.session", "direct");
 
-/// The statement that begins every transaction behind a pooler in transaction mode, which drops or refuses settings of
-/// a session.
-const BEGIN_POOLED: &str = "begin read only; set local statement_timeout = '60s'";
+/// Whether the session has [`MARK`], and its own time limit of a statement in milliseconds; 0 is none.
+const OWN_SETTINGS: &str = "select current_setting('dueherald.session', true) is not distinct from 'direct', \
+                            (select setting::bigint from pg_settings where name = 'statement_timeout')";
 
 /// Takes out statements that the driver has named on this backend, or that another one has left there: they have the
 /// same names.
@@ -47,31 +49,36 @@ pub(super) struct PostgresSource {
     is_pooled: bool,
     /// Gives the session or transaction the zone in which a query works out the day of an instant.
     set_zone: String,
-    query: Query,
+    /// The same for the time limit of a statement.
+    set_timeout: String,
+    query: String,
     zone: Tz,
     after: ColumnType,
     key: String,
 }
 
 impl PostgresSource {
-    pub(super) async fn connect(url: &str, query: Query, zone: Option<Tz>) -> Result<Self, sqlx::Error> {
-        let (mut connection, is_pooled) = connect(url).await?;
-        let session_zone = session_zone(&mut connection, zone).await?.replace('\'', "''");
-        let set_zone = if is_pooled {
-            format!("set local timezone = '{session_zone}'")
-        } else {
-            format!("set timezone = '{session_zone}'")
-        };
+    pub(super) async fn connect(settings: &SqlSettings) -> Result<Self, sqlx::Error> {
+        let (mut connection, is_pooled) = connect(settings.url.expose_secret()).await?;
+        let session_zone = session_zone(&mut connection, settings.zone).await?.replace('\'', "''");
+        let scope = if is_pooled { "local" } else { "session" };
+        let set_zone = format!("set {scope} timezone = '{session_zone}'");
+        let ours = i64::try_from(settings.statement_timeout.as_millis()).unwrap_or(i64::from(i32::MAX));
+        let own: i64 = raw_sql(OWN_SETTINGS).fetch_one(&mut connection).await?.try_get(1)?;
+        // A smaller limit of the lender's stays.
+        let limit = if own > 0 { ours.min(own) } else { ours };
+        let set_timeout = format!("set {scope} statement_timeout = {limit}");
         if !is_pooled {
-            raw_sql(AssertSqlSafe(set_zone.clone())).execute(&mut connection).await?;
+            raw_sql(AssertSqlSafe(format!("{set_zone}; {set_timeout}"))).execute(&mut connection).await?;
         }
-        let zone = zone.unwrap_or(Tz::UTC);
-        Ok(Self { connection, is_pooled, set_zone, query, zone, after: ColumnType::Instant, key: String::new() })
+        let zone = settings.zone.unwrap_or(Tz::UTC);
+        let (after, key, query) = (ColumnType::Instant, String::new(), String::new());
+        Ok(Self { connection, is_pooled, set_zone, set_timeout, query, zone, after, key })
     }
 
     async fn begin(&mut self) -> Result<(), sqlx::Error> {
         if self.is_pooled {
-            let begin = format!("{BEGIN_POOLED}; {}", self.set_zone);
+            let begin = format!("begin read only; {}; {}", self.set_timeout, self.set_zone);
             raw_sql(AssertSqlSafe(begin)).execute(&mut self.connection).await?;
         }
         Ok(())
@@ -107,10 +114,11 @@ impl PostgresSource {
 
 #[async_trait]
 impl Connection for PostgresSource {
-    async fn prepare(&mut self) -> Result<Vec<ResultColumn>, SqlFailure> {
+    async fn prepare(&mut self, query: &Query) -> Result<Vec<ResultColumn>, SqlFailure> {
+        self.query.clone_from(&query.text);
         self.begin().await?;
         self.forget_statements().await?;
-        let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
+        let prepared = self.connection.prepare(AssertSqlSafe(query.text.clone()).into_sql_str()).await?;
         self.forget_statements().await?;
         self.end().await?;
         if let Some(Either::Left([after, key, limit])) = prepared.parameters() {
@@ -137,7 +145,7 @@ impl Connection for PostgresSource {
     }
 
     async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
-        let statement = sqlx::query(AssertSqlSafe(self.query.text.clone())).persistent(!self.is_pooled);
+        let statement = sqlx::query(AssertSqlSafe(self.query.clone())).persistent(!self.is_pooled);
         let statement = match (self.after, after) {
             (kind, PageCursor::OutOfRange(microseconds)) => {
                 statement.bind(RawTime { microseconds: *microseconds, has_zone: kind != ColumnType::Local })
@@ -152,6 +160,18 @@ impl Connection for PostgresSource {
         Ok(rows.iter().map(fields).collect())
     }
 
+    async fn rows(&mut self, statement: &str) -> Result<Vec<Vec<Field>>, SqlFailure> {
+        self.begin().await?;
+        let statement = sqlx::query(AssertSqlSafe(statement.to_owned())).persistent(!self.is_pooled);
+        let rows = statement.fetch_all(&mut self.connection).await?;
+        self.end().await?;
+        Ok(rows.iter().map(fields).collect())
+    }
+
+    fn compares_numbers(&self) -> bool {
+        self.key.starts_with("INT")
+    }
+
     async fn close(self: Box<Self>) {
         // Nothing is lost if it does not close nicely: it only read.
         _ = self.connection.close().await;
@@ -160,18 +180,17 @@ impl Connection for PostgresSource {
 
 /// Connects, and says whether a pooler is in front of the server.
 async fn connect(url: &str) -> Result<(PgConnection, bool), sqlx::Error> {
-    let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
     let options = PgConnectOptions::from_str(url)?.application_name("dueherald");
     if options.get_socket().is_none() && !options.get_host().starts_with('/') {
         let forbidden = |error: ForbiddenHost| sqlx::Error::Configuration(error.into());
         check_host(options.get_host(), options.get_port()).await.map_err(forbidden)?;
     }
-    let settings = [("default_transaction_read_only", "on"), ("statement_timeout", timeout.as_str())];
+    let settings = [("default_transaction_read_only", "on"), MARK];
     let direct = options.clone().options(settings);
     match direct.connect().await {
         Ok(mut connection) => {
-            let has_settings: bool = raw_sql(HAS_SETTINGS).fetch_one(&mut connection).await?.try_get(0)?;
-            if has_settings {
+            let is_direct: bool = raw_sql(OWN_SETTINGS).fetch_one(&mut connection).await?.try_get(0)?;
+            if is_direct {
                 return Ok((connection, false));
             }
             // Nothing is lost if it does not close nicely: it only asked.

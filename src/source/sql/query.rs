@@ -62,41 +62,60 @@ impl Query {
     /// # Errors
     /// When a parameter is missing or unknown; the text reads on from the key `query`.
     pub fn new(written: &str, dialect: Dialect) -> Result<Self, String> {
-        let mut text = String::with_capacity(written.len());
-        let mut used = Vec::new();
-        let mut rest = written.trim().trim_end_matches(';');
-        while let Some(first) = rest.chars().next() {
-            let skipped = skipped(rest, dialect).unwrap_or_else(|| if rest.starts_with("::") { 2 } else { 0 });
-            if skipped > 0 {
-                text.push_str(&rest[..skipped]);
-                rest = &rest[skipped..];
-                continue;
-            }
-            rest = &rest[first.len_utf8()..];
-            let name_end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-            let name = &rest[..name_end];
-            if first != ':' || !name.starts_with(|c: char| c.is_alphabetic()) {
-                text.push(first);
-                continue;
-            }
-            let parameter = Parameter::ALL.into_iter().find(|one| one.name() == name).ok_or_else(|| {
-                format!("has a parameter :{name} that is not known; there are :after, :after_key and :limit")
-            })?;
-            used.push(parameter);
-            let number = parameter as usize + 1;
-            text.push_str(&match dialect {
-                Dialect::Postgres => format!("${number}"),
-                Dialect::Sqlite => format!("?{number}"),
-                Dialect::MySql => "?".to_owned(),
-            });
-            rest = &rest[name_end..];
-        }
+        let (text, used) = rewritten(written, dialect)?;
         if let Some(missing) = Parameter::ALL.into_iter().find(|one| !used.contains(one)) {
-            return Err(format!("{} (it has no :{})", FORM, missing.name()));
+            return Err(format!("{FORM} (it has no :{})", missing.name()));
         }
         let binds = if dialect == Dialect::MySql { used } else { Parameter::ALL.to_vec() };
         Ok(Self { text, binds })
     }
+}
+
+/// A statement that has no parameter.
+///
+/// # Errors
+/// When it has one; the text reads on from its key.
+pub fn checked_statement(written: &str, dialect: Dialect) -> Result<String, String> {
+    let (text, used) = rewritten(written, dialect)?;
+    match used.first() {
+        Some(parameter) => Err(format!("has the parameter :{}; it is asked without any", parameter.name())),
+        None if text.trim().is_empty() => Err("is empty; write a query of one row with one column".into()),
+        None => Ok(text),
+    }
+}
+
+/// The text with the database's own placeholders, and the parameters in their order.
+fn rewritten(written: &str, dialect: Dialect) -> Result<(String, Vec<Parameter>), String> {
+    let mut text = String::with_capacity(written.len());
+    let mut used = Vec::new();
+    let mut rest = written.trim().trim_end_matches(';');
+    while let Some(first) = rest.chars().next() {
+        let skipped = skipped(rest, dialect).unwrap_or_else(|| if rest.starts_with("::") { 2 } else { 0 });
+        if skipped > 0 {
+            text.push_str(&rest[..skipped]);
+            rest = &rest[skipped..];
+            continue;
+        }
+        rest = &rest[first.len_utf8()..];
+        let name_end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let name = &rest[..name_end];
+        if first != ':' || !name.starts_with(|c: char| c.is_alphabetic()) {
+            text.push(first);
+            continue;
+        }
+        let parameter = Parameter::ALL.into_iter().find(|one| one.name() == name).ok_or_else(|| {
+            format!("has a parameter :{name} that is not known; there are :after, :after_key and :limit")
+        })?;
+        used.push(parameter);
+        let number = parameter as usize + 1;
+        text.push_str(&match dialect {
+            Dialect::Postgres => format!("${number}"),
+            Dialect::Sqlite => format!("?{number}"),
+            Dialect::MySql => "?".to_owned(),
+        });
+        rest = &rest[name_end..];
+    }
+    Ok((text, used))
 }
 
 /// The required form of a query.

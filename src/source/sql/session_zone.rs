@@ -57,6 +57,17 @@ impl SessionZone {
         }
     }
 
+    /// Whether the local time of an instant comes twice.
+    pub(super) fn is_repeated(self, instant: DateTime<Utc>) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Named(zone) => {
+                let local = instant.with_timezone(&zone).naive_local();
+                matches!(zone.from_local_datetime(&local), LocalResult::Ambiguous(..))
+            }
+        }
+    }
+
     /// How long the time is that comes twice when clocks go back.
     pub(super) fn repeated(self) -> TimeDelta {
         match self {

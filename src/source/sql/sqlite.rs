@@ -2,35 +2,39 @@
 
 use async_trait::async_trait;
 use chrono_tz::Tz;
+use secrecy::ExposeSecret;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Executor, Row, SqlSafeStr, SqliteConnection,
     Statement as _, TypeInfo, ValueRef,
 };
 
-use super::connection::{Connection, STATEMENT_TIMEOUT, SqlFailure};
+use super::SqlSettings;
+use super::connection::{Connection, SqlFailure};
 use super::field::{ColumnType, Field, Key, PageCursor, ResultColumn};
 use super::query::Query;
 
 /// SQLite: each value has a type of its own, and so have the parameters.
 pub(super) struct SqliteSource {
     connection: SqliteConnection,
-    query: Query,
+    query: String,
     zone: Tz,
 }
 
 impl SqliteSource {
-    pub(super) async fn connect(url: &str, query: Query, zone: Option<Tz>) -> Result<Self, sqlx::Error> {
-        let options: SqliteConnectOptions = url.parse()?;
-        let options = options.read_only(true).busy_timeout(STATEMENT_TIMEOUT).pragma("query_only", "on");
-        Ok(Self { connection: options.connect().await?, query, zone: zone.unwrap_or(Tz::UTC) })
+    pub(super) async fn connect(settings: &SqlSettings) -> Result<Self, sqlx::Error> {
+        let options: SqliteConnectOptions = settings.url.expose_secret().parse()?;
+        let options = options.read_only(true).busy_timeout(settings.statement_timeout).pragma("query_only", "on");
+        let zone = settings.zone.unwrap_or(Tz::UTC);
+        Ok(Self { connection: options.connect().await?, query: String::new(), zone })
     }
 }
 
 #[async_trait]
 impl Connection for SqliteSource {
-    async fn prepare(&mut self) -> Result<Vec<ResultColumn>, SqlFailure> {
-        let prepared = self.connection.prepare(AssertSqlSafe(self.query.text.clone()).into_sql_str()).await?;
+    async fn prepare(&mut self, query: &Query) -> Result<Vec<ResultColumn>, SqlFailure> {
+        self.query.clone_from(&query.text);
+        let prepared = self.connection.prepare(AssertSqlSafe(query.text.clone()).into_sql_str()).await?;
         let columns = prepared.columns().iter().map(|column| ResultColumn {
             name: column.name().to_owned(),
             kind: ColumnType::Any,
@@ -40,7 +44,7 @@ impl Connection for SqliteSource {
     }
 
     async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
-        let statement = sqlx::query(AssertSqlSafe(self.query.text.clone())).bind(after.text(self.zone));
+        let statement = sqlx::query(AssertSqlSafe(self.query.clone())).bind(after.text(self.zone));
         let statement = match key {
             // Numbers come before texts.
             Key::First => statement.bind(i64::MIN),
@@ -48,6 +52,11 @@ impl Connection for SqliteSource {
             Key::Whole(number) => statement.bind(i64::try_from(*number).unwrap_or(i64::MAX)),
         };
         let rows = statement.bind(limit).fetch_all(&mut self.connection).await?;
+        Ok(rows.iter().map(fields).collect())
+    }
+
+    async fn rows(&mut self, statement: &str) -> Result<Vec<Vec<Field>>, SqlFailure> {
+        let rows = sqlx::query(AssertSqlSafe(statement.to_owned())).fetch_all(&mut self.connection).await?;
         Ok(rows.iter().map(fields).collect())
     }
 

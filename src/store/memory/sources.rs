@@ -23,6 +23,12 @@ impl Tables {
         let known = self.sources.entry(state.name.clone()).or_insert_with(|| state.clone());
         known.read_to = known.read_to.max(state.read_to);
         known.pulled_at = known.pulled_at.max(state.pulled_at);
+        known.data_at = known.data_at.max(state.data_at);
+        known.full_read_at = known.full_read_at.max(state.full_read_at);
+        for (branch, read_to) in &state.branches {
+            let known = known.branches.entry(branch.clone()).or_insert(*read_to);
+            *known = (*known).max(*read_to);
+        }
         known.merchants.extend(state.merchants.iter().cloned());
     }
 }

@@ -245,6 +245,8 @@ pub(super) async fn write_installments(
         .column(|installment| installment.status.as_str())?
         .column(|installment| installment.route.as_ref().map(|route| route.as_str()))?
         .column(|installment| (!installment.tags.is_empty()).then(|| installment.tags.to_string()))?
+        .column(|installment| installment.source.as_ref().map(|source| source.as_str()))?
+        .column(|installment| installment.is_vanished)?
         .column(|installment| !installment.is_due())?
         .query(statement)?
         .bind(now)

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::ledger::{known_installments, write_installments};
 use super::{Db, SqlStore, Tx, installment, payments, rejects, scan};
 use crate::domain::{Amendment, AmendmentResult, PaymentStage, SourceName, SourceState, settle_payments};
-use crate::store::sql::source::{ALL, NAME, NOTE, SourceRow, states};
+use crate::store::sql::source::{ALL, BRANCHES, BranchRow, NAME, NOTE, NOTE_BRANCH, SourceRow, states};
 use crate::store::sql::value::Moment;
 use crate::store::{SourceStore, StoreError};
 
@@ -73,8 +73,18 @@ pub(super) async fn note(tx: &mut Tx, state: &SourceState) -> Result<(), StoreEr
         .bind(state.name.as_str())
         .bind(state.read_to.map(Moment))
         .bind(state.pulled_at.map(Moment))
+        .bind(state.data_at.map(Moment))
+        .bind(state.full_read_at.map(Moment))
         .execute(&mut **tx)
         .await?;
+    for (branch, read_to) in &state.branches {
+        sqlx::query::<Db>(NOTE_BRANCH)
+            .bind(state.name.as_str())
+            .bind(branch.as_str())
+            .bind(Moment(*read_to))
+            .execute(&mut **tx)
+            .await?;
+    }
     for merchant in &state.merchants {
         sqlx::query::<Db>(NAME).bind(state.name.as_str()).bind(merchant.as_str()).execute(&mut **tx).await?;
     }
@@ -83,5 +93,6 @@ pub(super) async fn note(tx: &mut Tx, state: &SourceState) -> Result<(), StoreEr
 
 pub(super) async fn all(tx: &mut Tx) -> Result<Vec<SourceState>, StoreError> {
     let rows: Vec<SourceRow> = sqlx::query_as::<Db, _>(ALL).fetch_all(&mut **tx).await?;
-    states(rows)
+    let branches: Vec<BranchRow> = sqlx::query_as::<Db, _>(BRANCHES).fetch_all(&mut **tx).await?;
+    states(rows, branches)
 }

@@ -13,7 +13,7 @@ use crate::store::{InstallmentFilter, SettledInstallment, StoreError};
 macro_rules! installment_columns {
     () => {
         "i.installment_id, i.order_ref, i.product, i.sequence, i.of, i.currency, i.amount, i.paid_amount, i.status, \
-         i.route, i.tags"
+         i.route, i.tags, i.source, i.is_vanished"
     };
 }
 pub(in crate::store) use installment_columns;
@@ -28,8 +28,9 @@ macro_rules! with_written_columns {
             "borrower_id" "$3" "2" "text", "order_ref" "$4" "3" "text", "product" "$5" "4" "text",
             "sequence" "$6" "5" "bigint", "of" "$7" "6" "bigint", "currency" "$8" "7" "text",
             "amount" "$9" "8" "numeric", "paid_amount" "$10" "9" "numeric", "due_date" "$11" "10" "date",
-            "status" "$12" "11" "text", "route" "$13" "12" "text", "tags" "$14" "13" "text";
-            is_settled "$15" "14"; now "$16"
+            "status" "$12" "11" "text", "route" "$13" "12" "text", "tags" "$14" "13" "text",
+            "source" "$15" "14" "text", "is_vanished" "$16" "15" "boolean";
+            is_settled "$17" "16"; now "$18"
         }
     };
 }
@@ -159,6 +160,8 @@ pub(in crate::store) struct InstallmentRow {
     status: Option<String>,
     route: Option<String>,
     tags: Option<String>,
+    source: Option<String>,
+    is_vanished: Option<bool>,
 }
 
 impl InstallmentRow {
@@ -187,6 +190,8 @@ impl InstallmentRow {
             status: read(&self.status.unwrap_or_default(), "installment.status", str::parse)?,
             route: read_if_known(self.route, "installment.route", str::parse)?,
             tags: read_if_known(self.tags, "installment.tags", str::parse)?.unwrap_or_default(),
+            source: read_if_known(self.source, "installment.source", str::parse)?,
+            is_vanished: self.is_vanished.unwrap_or_default(),
         }))
     }
 }

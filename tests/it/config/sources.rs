@@ -102,6 +102,65 @@ fn a_query_must_page() {
         order by updated_at, KEY limit :limit (it has no :after)");
 }
 
+/// A source with branches.
+const BRANCHES: &str = r#"
+[[sources]]
+name = "core"
+kind = "sql"
+url = "sqlite:lending.db"
+merchant = "mall"
+cron = "*/5 * * * *"
+statement_timeout = "10s"
+freshness = "select max(at) from heartbeat;"
+
+[[sources.branches]]
+name = "rows"
+query = "select :after, :after_key, :limit"
+
+[[sources.branches]]
+name = "loans"
+query = "select :after, :after_key, :limit, 1"
+"#;
+
+#[test]
+fn a_source_may_have_branches() {
+    let config = load(&format!("{SOUND}{BRANCHES}"), &[]).expect("it is sound");
+    let settings = &database(&config.sources[0]).settings;
+    let names: Vec<_> = settings.branches.iter().map(|branch| branch.name.as_ref().expect("named").as_str()).collect();
+    assert_eq!(names, ["rows", "loans"]);
+    assert_eq!(settings.freshness.as_deref(), Some("select max(at) from heartbeat"));
+    assert_eq!(settings.statement_timeout, Duration::from_secs(10));
+    assert!(config.sources[0].asks_data_age());
+}
+
+#[test]
+fn branches_show_all_their_mistakes() {
+    let text = format!("{SOUND}{BRANCHES}")
+        .replace("cron = \"*/5", "query = \"select :after\"\ncron = \"*/5")
+        .replace("\"10s\"", "\"10ms\"")
+        .replace("from heartbeat", "from heartbeat where at > :after")
+        .replace("name = \"loans\"", "name = \"rows\"")
+        .replace(":limit, 1", ":limt, 1");
+    let all = told(&text, &[]);
+    for mistake in [
+        "sources[core].query: stands beside branches; write the query of each branch in its [[sources.branches]], or no \
+         branches",
+        "sources[core].statement_timeout: is out of range; write 100ms to 1h",
+        "sources[core].freshness: has the parameter :after; it is asked without any",
+        "sources[core].branches[rows].name: is the name of another branch too; choose another name",
+        "sources[core].branches[rows].query: has a parameter :limt that is not known;",
+    ] {
+        assert!(all.contains(mistake), "no {mistake} in\n{all}");
+    }
+    assert_eq!(all.lines().count(), 5, "{all}");
+    let text = format!("{SOUND}{}branches = []", BRANCHES.split("[[sources.branches]]").next().expect("a part"));
+    let all = told(&text, &[]);
+    assert!(
+        all.ends_with("sources[core].branches: is empty; begin each branch with a line [[sources.branches]]"),
+        "{all}"
+    );
+}
+
 /// The source that the sample shows as comments is sound as well.
 #[test]
 fn the_example_of_the_sample_passes() {

@@ -23,7 +23,7 @@ async fn pulled(bench: &Bench, name: &str) {
 
 async fn note(bench: &Bench, name: &str, pulled_at: Option<DateTime<Utc>>, merchants: &[&str]) {
     let merchants = merchants.iter().map(|name| name.parse().expect("a name")).collect();
-    let state = SourceState { name: source(name), read_to: None, pulled_at, merchants };
+    let state = SourceState { pulled_at, merchants, ..SourceState::new(source(name)) };
     bench.store.note_source(&state).await.expect("noted");
 }
 

@@ -3,12 +3,13 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{Installment, Merchant, MerchantId};
 use dueherald::pipeline::{Pull, PullError, Summary, pull};
-use dueherald::source::sql::{Dialect, Query, SqlSettings, SqlSource};
+use dueherald::source::sql::{Dialect, Query, SqlBranch, SqlSettings, SqlSource};
 use dueherald::store::{InstallmentFilter, MemoryStore, Store, WriteMode};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
@@ -138,11 +139,17 @@ impl Lender {
             name: "core".parse().expect("a name"),
             dialect: self.dialect,
             url: self.url.clone().into(),
-            query: Query::new(query, self.dialect).expect("a query"),
+            branches: vec![SqlBranch {
+                name: None,
+                query: Query::new(query, self.dialect).expect("a query"),
+                has_whole_orders: false,
+            }],
+            freshness: None,
             merchant: (!query.contains("merchant")).then(|| crate::fixtures::merchant().id),
             amount_unit: None,
             zone: Some(chrono_tz::UTC),
             page,
+            statement_timeout: Duration::from_secs(60),
         }
     }
 

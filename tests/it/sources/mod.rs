@@ -1,8 +1,11 @@
 //! Sources: the lender's own database, on real servers, as it comes into the ledger.
 
+mod branches;
 mod commands;
 mod lender;
+mod limits;
 mod odd_values;
+mod order;
 mod pulls;
 mod refusals;
 mod types;

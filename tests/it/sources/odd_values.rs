@@ -43,10 +43,9 @@ async fn a_zero_date_in_mariadb_rejects_its_row_and_nothing_else() {
     writer.run("update instalment set due = '2026-02-00' where id = 3").await;
     // Later than the others, and the last of its page.
     writer.run("update instalment set updated_at = '2026-12-00 00:00:00' where id = 4").await;
-    // At the end of a page it is read again with the next: nothing can be gone on from it.
-    for (page, rejected) in [(2, 4), (1_000, 3)] {
+    for page in [1, 2, 1_000] {
         let summary = lender.pull(&lender.in_pages(page)).await.expect("pulled");
-        assert_eq!((summary.taken(), summary.rejected), (1, rejected), "in pages of {page}");
+        assert_eq!((summary.taken(), summary.rejected), (1, 3), "in pages of {page}");
     }
 }
 

@@ -245,6 +245,7 @@ macro_rules! every_case_on {
             sources {
                 a_known_installment_is_amended_and_nothing_else_of_it,
                 a_source_is_read_forward_only,
+                each_branch_is_read_forward_only,
                 the_merchants_that_a_source_has_named_stay,
             }
             payments {

@@ -122,10 +122,9 @@ pub(super) async fn the_ledger_is_right_in_the_end(store: &dyn Store, clock: &Si
     use PaymentStage::{Booked, Counted, Overruled};
     let core: SourceName = "core".parse().expect("a name");
     let pulled = |at| SourceState {
-        name: core.clone(),
-        read_to: None,
         pulled_at: Some(at),
         merchants: BTreeSet::from([merchant("mall")]),
+        ..SourceState::new(core.clone())
     };
     import(store, &[stating("0")]).await;
     store.note_source(&pulled(clock.now())).await.expect("noted");

@@ -1,7 +1,5 @@
 //! Updates of known instalments by sources, and how far each source has been read.
 
-use std::collections::BTreeSet;
-
 use dueherald::clock::SimClock;
 use dueherald::domain::{Amendment, AmendmentResult, Currency, FieldUpdate, InstallmentStatus, Money, SourceState};
 use dueherald::store::{InstallmentFilter, Store, WriteMode};
@@ -55,10 +53,11 @@ pub(super) async fn a_known_installment_is_amended_and_nothing_else_of_it(store:
 pub(super) async fn a_source_is_read_forward_only(store: &dyn Store, _: &SimClock) {
     assert_eq!(store.sources().await.expect("listed"), []);
     let state = |name: &str, read_to: Option<&str>, pulled_at: Option<&str>| SourceState {
-        name: name.parse().expect("a name"),
         read_to: read_to.map(instant),
         pulled_at: pulled_at.map(instant),
-        merchants: BTreeSet::new(),
+        data_at: read_to.map(instant),
+        full_read_at: pulled_at.map(instant),
+        ..SourceState::new(name.parse().expect("a name"))
     };
     let (early, late) = (Some("2026-11-22T01:00:00.000001Z"), Some("2026-11-22T01:00:00.5Z"));
     for noted in [
@@ -76,10 +75,8 @@ pub(super) async fn a_source_is_read_forward_only(store: &dyn Store, _: &SimCloc
 
 pub(super) async fn the_merchants_that_a_source_has_named_stay(store: &dyn Store, _: &SimClock) {
     let state = |name: &str, merchants: &[&str]| SourceState {
-        name: name.parse().expect("a name"),
-        read_to: None,
-        pulled_at: None,
         merchants: merchants.iter().map(|name| merchant(name)).collect(),
+        ..SourceState::new(name.parse().expect("a name"))
     };
     for noted in [
         state("core", &["mall"]),
@@ -95,4 +92,24 @@ pub(super) async fn the_merchants_that_a_source_has_named_stay(store: &dyn Store
     let core = SourceState { pulled_at: pulled.pulled_at, ..state("core", &["harbour", "mall"]) };
     let known = store.sources().await.expect("listed");
     assert_eq!(known, [state("archive", &["arcade"]), core, state("payments", &[])]);
+}
+
+pub(super) async fn each_branch_is_read_forward_only(store: &dyn Store, _: &SimClock) {
+    let (early, late) = (instant("2026-11-22T01:00:00.000001Z"), instant("2026-11-22T01:00:00.5Z"));
+    let state = |branches: &[(&str, _)]| SourceState {
+        branches: branches.iter().map(|(branch, at)| (branch.parse().expect("a name"), *at)).collect(),
+        ..SourceState::new("core".parse().expect("a name"))
+    };
+    for noted in [
+        state(&[("loans", late)]),
+        state(&[("loans", early), ("rows", early)]),
+        state(&[("rows", late)]),
+        state(&[("rows", early)]),
+        state(&[("clients", early)]),
+    ] {
+        store.note_source(&noted).await.expect("noted");
+    }
+    let known = store.sources().await.expect("listed");
+    assert_eq!(known, [state(&[("clients", early), ("loans", late), ("rows", late)])]);
+    assert_eq!((known[0].read_to, known[0].latest_row()), (None, Some(late)));
 }

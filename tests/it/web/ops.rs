@@ -146,10 +146,10 @@ async fn a_ledger_that_is_too_old_is_told_and_its_age_measured() {
     let mut world = World::new();
     world.clock.step_to(instant("2026-11-22T02:00:00Z"));
     world.store.sources = vec![SourceState {
-        name: source("core"),
         read_to: Some(instant("2026-11-21T23:00:00Z")),
         pulled_at: Some(instant("2026-11-22T00:30:00Z")),
         merchants: ["mall", "harbour"].map(|name| name.parse().expect("a name")).into(),
+        ..SourceState::new(source("core"))
     }];
     let limits = [(source("core"), Some(TimeDelta::hours(1))), (source("payments"), None)];
     let ops = Ops { freshness: Arc::new(Freshness::new(limits)), ..ops(world) };

@@ -227,8 +227,10 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     pending_payments: |store, m| store.pending_payments(),
     settle_payments: |store, m| store.settle_payments(&["books".parse().expect("a name")]),
     note_source: |store, m| store.note_source(&SourceState {
-        name: "books".parse().expect("a name"), read_to: Some(start()), pulled_at: Some(start()),
+        read_to: Some(start()), pulled_at: Some(start()),
+        branches: [("loans".parse().expect("a name"), start())].into(),
         merchants: [merchant("mall")].into(),
+        ..SourceState::new("books".parse().expect("a name"))
     }),
     sources: |store, m| store.sources(),
     due_page: |store, m| store.due_page(due()..=due(), None, 10),
