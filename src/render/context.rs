@@ -54,6 +54,10 @@ context_object!(
         count,
         /// The outstanding sum of all of them, by currency: `1,280.50元`.
         total,
+        /// The sum that was paid so far of all of them; optional: nothing yet.
+        paid,
+        /// The sum of all of them before any payment.
+        amount,
         /// `11月25日`, `Nov 25, 2026`, in Britain `25 Nov 2026`.
         due_date,
         /// `2026年11月25日`, `November 25, 2026`.
@@ -165,6 +169,13 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
     let due_date = request.installments.first()?.due_date;
     let last = request.installments.last().map(|last| last.due_date).filter(|last| *last != due_date);
     let outstanding: Vec<Money> = request.installments.iter().map(Installment::outstanding).collect();
+    let is_partly_paid = request.installments.iter().any(|one| !one.paid_amount.amount().is_zero());
+    let paid = request.installments.iter().map(|one| &one.paid_amount).filter(|paid| !paid.amount().is_zero());
+    let total = form.total(outstanding.iter())?;
+    let (paid, amount) = match is_partly_paid {
+        true => (Some(form.total(paid)?), form.total(request.installments.iter().map(|one| &one.amount))?),
+        false => (None, total.clone()),
+    };
     let name = request.borrower.name.as_ref().filter(|_| brevity < Brevity::WITHOUT_NAME);
     let installments: Vec<Value> = request
         .installments
@@ -182,7 +193,9 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
         }),
         count: Value::from(installments.len()),
         installments: Value::from(installments),
-        total: Value::from(form.total(outstanding.iter())?),
+        total: Value::from(total),
+        paid: optional(paid.as_deref()),
+        amount: Value::from(amount),
         due_date_full: Value::from(form.date_full(due_date)),
         due_date: Value::from(form.date(due_date, request.today)),
         last_due_date: optional(last.map(|last| form.date(last, request.today)).as_deref()),

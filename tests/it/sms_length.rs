@@ -22,8 +22,8 @@ const OPTED_OUT: &str = "opted-out";
 const TWO_PARTS: [(Encoding, usize); 2] = [(Encoding::Ucs2, 134), (Encoding::Gsm7, 306)];
 
 /// A merchant of 12 characters with hours, a link of 24 characters of host, a name of 3 (or 30 in Latin letters),
-/// amounts of 7 digits and less.
-fn sample(tag: &str, phase: Phase, count: u32, jurisdiction: &str, bare_links: bool) -> Sample {
+/// amounts of 7 digits and less, of which `paid` is paid.
+fn sample(tag: &str, phase: Phase, (count, paid): (u32, &str), jurisdiction: &str, bare_links: bool) -> Sample {
     let locale = Locale::new(tag).expect("a tag");
     let is_chinese = locale.language() == "zh";
     let mut merchant = sample_merchant(&locale);
@@ -38,7 +38,7 @@ fn sample(tag: &str, phase: Phase, count: u32, jurisdiction: &str, bare_links: b
     let currency = Currency::new(sample.installments[0].amount.currency().code()).expect("a code");
     for (one, amount) in sample.installments.iter_mut().zip(["10123.17", "1234.50", "988.00"].into_iter().cycle()) {
         one.amount = Money::parse(amount, currency).expect("an amount");
-        one.paid_amount = Money::parse("0", currency).expect("an amount");
+        one.paid_amount = Money::parse(paid, currency).expect("an amount");
     }
     sample.required = pack(merchant.jurisdiction).required_texts(sample.today);
     let keys = LinkKeys::new([(1, [0x5a; 32])]).expect("32 bytes");
@@ -56,10 +56,11 @@ fn every_built_in_sms_has_two_parts_at_most() {
         let variants: &[&str] = if of_file == "en" { &["en-US", "en-GB"] } else { &[of_file] };
         for tag in variants {
             let phase = Phase::ALL.into_iter().find(|phase| phase.as_str() == template).unwrap_or(Phase::Before);
-            for (count, is_spread) in [(1, false), (2, false), (3, false), (3, true), (12, false)] {
+            let counts = [(1, false), (2, false), (3, false), (3, true), (12, false)];
+            for ((count, is_spread), paid) in counts.into_iter().flat_map(|one| [(one, "0"), (one, "987.65")]) {
                 for (jurisdiction, bare_links) in jurisdictions(tag).iter().flat_map(|one| [(one, true), (one, false)])
                 {
-                    let mut sample = sample(tag, phase, count, jurisdiction, bare_links);
+                    let mut sample = sample(tag, phase, (count, paid), jurisdiction, bare_links);
                     if is_spread {
                         sample.spread();
                     }

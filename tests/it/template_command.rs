@@ -184,8 +184,8 @@ fn preview_takes_the_merchant_that_speaks_the_language() {
     (harbour.id, harbour.signature) = (MerchantId::new("harbour").expect("an id"), "Harbour".into());
     known.insert(harbour.id.clone(), harbour);
     for (line, start) in [
-        ("preview --locale en", "Harbour: Your instalment of"),
-        ("preview --locale en-GB", "Harbour: Your instalment of"),
+        ("preview --locale en", "Harbour: We have received"),
+        ("preview --locale en-GB", "Harbour: We have received"),
         ("preview", "【示例商城】"),
     ] {
         let words = std::iter::once("dueherald").chain(line.split_whitespace());

@@ -89,6 +89,14 @@ fn a_latin_name_in_chinese_has_spaces_around_it() {
 fn english_is_american_or_british_as_the_reader_is() {
     let sample = sample("en", Phase::After, 1);
     let text = |tag: &str| sms(&built_in(), &sample.request(Channel::Sms, &locale(tag)));
-    assert!(text("en-US").contains("Your installment of $1,000.00 was due on Nov 25, 2026."), "{}", text("en-US"));
-    assert!(text("en-GB").contains("Your instalment of $1,000.00 was due on 25 Nov 2026."), "{}", text("en-GB"));
+    assert!(
+        text("en-US").contains("$1,280.50 installment. The remaining $1,000.00 was due on Nov 25, 2026."),
+        "{}",
+        text("en-US")
+    );
+    assert!(
+        text("en-GB").contains("$1,280.50 instalment. The remaining $1,000.00 was due on 25 Nov 2026."),
+        "{}",
+        text("en-GB")
+    );
 }
