@@ -10,13 +10,15 @@ use super::channels::{self, ReadLists};
 use super::links::secret;
 use super::reading::Section;
 
-use super::value::{Value, amount_unit, base_address, day_hours, flag, instant, parsed, text, time, time_zone, word};
+use super::value::{
+    Value, amount_unit, base_address, day_hours, flag, grace_days, instant, parsed, text, time, time_zone, word,
+};
 use super::webhooks;
 use crate::domain::{
     AmountUnit, END_OF_DAY, EmailAddress, Jurisdiction, Locale, Merchant, MerchantId, OpenSpan, RouteHosts, Support,
     SupportDays, SupportHours, check_link_base, overlap,
 };
-use crate::plan::{Terms, pack};
+use crate::plan::{GraceDays, Terms, pack};
 use crate::render::{SigningKey, SigningKeys};
 use crate::webhook::WebhookEndpoint;
 
@@ -143,13 +145,14 @@ fn terms(
     let hours = section.optional("contact_hours", day_hours);
     let may_be_wider = section.or("contact_hours_may_be_wider", false, flag);
     let calendar = section.optional("calendar", |value| calendars.named(value));
+    let grace = section.or("grace_days", GraceDays::default(), grace_days);
     if let (Some(Some(hours)), Some(jurisdiction), Some(false)) = (hours, jurisdiction, may_be_wider)
         && !pack(jurisdiction).contact_hours.any(|allowed| hours.lie_within(allowed))
     {
         section.reading.note_at(&section.key("contact_hours"), wider_than(jurisdiction));
     }
     let hours = hours?;
-    Some(Terms { hours, may_be_wider: hours.is_some() && may_be_wider?, calendar: calendar?.flatten() })
+    Some(Terms { hours, may_be_wider: hours.is_some() && may_be_wider?, calendar: calendar?.flatten(), grace: grace? })
 }
 
 /// The base address of links in messages: an https address by the rules of routes, or this machine for a trial.

@@ -1,5 +1,7 @@
 //! How the values of keys are read: each function gives the value, or what is wrong with it and what to write instead.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -9,11 +11,12 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
 use reqwest::Url;
 use rust_decimal::Decimal;
+use toml::Spanned;
 use toml::de::DeValue;
 
 use super::origin::RawNumber;
-use crate::domain::AmountUnit;
-use crate::plan::{DayHours, read_time_zone};
+use crate::domain::{AmountUnit, LONGEST_GRACE};
+use crate::plan::{DayHours, GraceDays, read_time_zone};
 
 /// A value of the tree, with how it was written if it did not come from the file.
 pub(super) struct Value<'v> {
@@ -171,6 +174,20 @@ pub(super) fn decimal(value: &Value<'_>) -> Result<Decimal, String> {
     };
     let amount = Decimal::from_str_exact(&written).ok().filter(|amount| !amount.is_sign_negative());
     amount.ok_or_else(|| format!(r#"{} is no amount; write for example "99.50""#, value.shown()))
+}
+
+/// Days of grace: a number for all, or a table of products; what the table does not name has none.
+pub(super) fn grace_days(value: &Value<'_>) -> Result<GraceDays, String> {
+    let days = |value: &Value<'_>| integer(value, 0..=LONGEST_GRACE);
+    let DeValue::Table(products) = value.node else {
+        return Ok(GraceDays { all: days(value)?, products: BTreeMap::new() });
+    };
+    let of_product = |(product, node): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+        let product = product.get_ref();
+        let days = days(&Value { node: node.get_ref(), raw: None });
+        days.map(|days| (product.to_string(), days)).map_err(|problem| format!("of {product:?} {problem}"))
+    };
+    Ok(GraceDays { all: 0, products: products.iter().map(of_product).collect::<Result<_, _>>()? })
 }
 
 /// The unit of amounts.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 
 use super::{BorrowerId, BorrowerKey, InstallmentId, MerchantId, Money, RouteKey, SourceName, Tags, clean};
 
@@ -91,7 +91,12 @@ pub struct Installment {
     pub source: Option<SourceName>,
     /// Its source has it no longer, so it is cancelled.
     pub is_vanished: bool,
+    /// So many days after the due date it is not overdue yet; `None` if the merchant's config says how many.
+    pub grace_days: Option<u16>,
 }
+
+/// The most days of grace.
+pub const LONGEST_GRACE: u16 = 31;
 
 impl Installment {
     /// An open instalment of which nothing is paid and nothing more is known.
@@ -113,7 +118,15 @@ impl Installment {
             tags: Tags::default(),
             source: None,
             is_vanished: false,
+            grace_days: None,
         }
+    }
+
+    /// The last day on which it is not overdue, by its own days of grace.
+    #[must_use]
+    pub fn grace_end(&self) -> NaiveDate {
+        let days = Days::new(u64::from(self.grace_days.unwrap_or_default()));
+        self.due_date.checked_add_days(days).unwrap_or(self.due_date)
     }
 
     /// The amount still to be paid; zero unless it is open.

@@ -70,6 +70,8 @@ pub struct LedgerRow {
     pub route: FieldUpdate<RouteKey>,
     /// The lender's tags.
     pub tags: FieldUpdate<Tags>,
+    /// The days of grace; an empty cell leaves them to the merchant's config.
+    pub grace_days: FieldUpdate<u16>,
     /// The borrower's wishes about contact.
     pub preferences: ContactPreferences,
     /// The source that yields it; `None` for a file or the API.
@@ -100,6 +102,7 @@ impl LedgerRow {
             status: FieldUpdate::Keep,
             route: FieldUpdate::Keep,
             tags: FieldUpdate::Keep,
+            grace_days: FieldUpdate::Keep,
             preferences: ContactPreferences::default(),
             source: None,
         }
@@ -181,6 +184,7 @@ pub fn merge(
         tags: row.tags.apply_to(before.map(|known| known.tags.clone())).unwrap_or_default(),
         source: row.source.or_else(|| before.and_then(|known| known.source.clone())),
         is_vanished: false,
+        grace_days: row.grace_days.apply_to(before.and_then(|known| known.grace_days)),
         amount: row.amount,
         due_date: row.due_date,
     };

@@ -91,7 +91,7 @@ pub use incarnation::{
     Arming, Beat, DATABASE_REWOUND, DaemonRecord, DatabaseState, Disarm, DisarmReason, Fence, HandoverRecord,
     Incarnation, KnownDatabase, LOST_RECORD, Marks,
 };
-pub use installment::{Installment, InstallmentStatus, UnknownStatus};
+pub use installment::{Installment, InstallmentStatus, LONGEST_GRACE, UnknownStatus};
 pub use intent::Intent;
 pub use jurisdiction::{Jurisdiction, UnknownJurisdiction};
 pub use key_ring::{BLIND_MARK, KeyRing, KeyRingError, MIN_KEY_BYTES};

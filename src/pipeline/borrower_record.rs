@@ -67,7 +67,7 @@ where
         limit: LOOK_AT,
         ..InstallmentFilter::default()
     };
-    let installments = store.installments(&filter).await?;
+    let installments = policy.with_grace(store.installments(&filter).await?);
     let settled = store.settled_installments(key).await?;
     let account = store.account(key, scans.horizon.now.date_naive(), Channel::Sms).await?;
     let borrower = account.borrower.unwrap_or_else(|| Borrower::unknown(key.clone()));

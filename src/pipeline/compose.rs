@@ -112,7 +112,7 @@ impl Composer {
         mode: LinkMode,
         registered: Option<&RegisteredTemplates>,
     ) -> Option<Message> {
-        let phase = Phase::of(to_send.today, to_send.installments.first()?.due_date);
+        let phase = Phase::of(to_send.today, &to_send.installments)?;
         // One, or those that are listed.
         let count = if to_send.installments.len() > 1 { 3 } else { 1 };
         let mut sample = Sample::new(merchant, &to_send.locale, phase, count);

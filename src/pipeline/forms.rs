@@ -25,7 +25,7 @@ pub(super) struct FormKey(u64);
 impl FormKey {
     /// The key of everything that shapes a message and is not the borrower's.
     pub(super) fn of(merchant: &Merchant, to_send: &SendPlan, mode: LinkMode, is_registered: bool) -> Self {
-        let phase = to_send.installments.first().map(|first| Phase::of(to_send.today, first.due_date));
+        let phase = Phase::of(to_send.today, &to_send.installments);
         let required = [to_send.required.opt_out, to_send.required.debt_advice];
         let has_several = to_send.installments.len() > 1;
         let mut hash = DefaultHasher::new();

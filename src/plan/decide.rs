@@ -217,16 +217,13 @@ fn weigh(
     if merchant.stopped {
         return Err(SkipReason::MerchantStopped);
     }
-    let step = rule_of(policy, key)?;
+    let anchor = policy.anchor(key.due_date, &account.installments);
+    let step = rule_of(policy, key, anchor)?;
     let rule = step.map(|(rule, _)| rule);
     let notice = standing(&key.step, account)?;
     // The state of the debt takes precedence over that of the message: "paid" is a better reason than "expired".
     let confirms = matches!(key.step, Step::Confirmation { .. });
-    let mut installments = match account.installments.as_slice() {
-        // The instalments of the answered message, whatever their status.
-        all if confirms && !all.is_empty() => all.to_vec(),
-        all => open_installments(all)?,
-    };
+    let mut installments = spoken_of(confirms, &account.installments)?;
     // A confirmation of an opt-out mentions no debt.
     let holding = |one: &&Installment| !confirms && account.rejected.contains(&one.id);
     let is_rejected = installments.iter().any(|one| holding(&one));
@@ -239,12 +236,12 @@ fn weigh(
         return Err(if now >= reminder.expires_at { SkipReason::Expired } else { SkipReason::NoContact });
     };
     let mut hours = policy.contact_hours(merchant, borrower, rule);
-    let window = window(policy, step, merchant, (borrower, &hours), reminder)?;
+    let window = window(policy, step, merchant, (borrower, &hours), reminder, anchor)?;
     if now >= window.end {
         return Err(SkipReason::Expired);
     }
-    if let Some((rule, offset)) = step
-        && a_later_step_is_due(policy, rule, merchant, (borrower, &hours), (key.due_date, offset), now)
+    if let Some(((rule, offset), anchor)) = step.zip(anchor)
+        && a_later_step_is_due(policy, rule, merchant, (borrower, &hours), (anchor, offset), now)
     {
         return Err(SkipReason::Superseded);
     }
@@ -288,7 +285,7 @@ fn weigh(
     let today = local_date(hours.zones.home(), now);
     Ok(Decision::Send(SendPlan {
         to,
-        installments,
+        installments: policy.with_grace(installments),
         locale: borrower.locale.clone().unwrap_or_else(|| merchant.locale.clone()),
         today,
         template: match notice {
@@ -302,6 +299,12 @@ fn weigh(
         second_route: rule.and_then(|rule| rule.second_route.clone()),
         until: hours.closing(now).min(window.end),
     }))
+}
+
+/// The instalments of which a message speaks: those that are open; for a confirmation, those of the answered message,
+/// whatever their status.
+fn spoken_of(confirms: bool, all: &[Installment]) -> Result<Vec<Installment>, SkipReason> {
+    if confirms && !all.is_empty() { Ok(all.to_vec()) } else { open_installments(all) }
 }
 
 /// The reason to hold a reminder that would be sent otherwise. `doubtful` is the cause of an instalment of it that may

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
+use super::grace::Anchor;
 use super::preferences::{preferred_first, time_of_day};
 use super::reachable_address;
 use super::rule::day;
@@ -12,7 +13,8 @@ use super::{
     Calendar, ChannelMode, ContactHours, Due, Mismatch, OnHoliday, Policy, Rule, RulesMatch, local_date, to_utc,
 };
 use crate::domain::{
-    Borrower, Channel, Installment, Merchant, MerchantId, NewReminder, Origin, ReminderKey, RuleName, Step,
+    Borrower, Channel, Installment, LONGEST_GRACE, Merchant, MerchantId, NewReminder, Origin, ReminderKey, RuleName,
+    Step,
 };
 
 /// Which reminders a scan plans: those whose time lies before `until` and which are still of use at `now`.
@@ -95,7 +97,9 @@ pub(super) fn due_dates_of(
     let merchants = policy.merchants.values().filter(|merchant| rule.is_for(&merchant.id));
     let calendar = merchants.map(|merchant| policy.calendar_of(rule, merchant)).max_by_key(|days| days.longest_break());
     let days = days_in_view(rule, calendar?, horizon);
-    Some(day(*days.start(), -*offsets.end())?..=day(*days.end(), -*offsets.start())?)
+    // Instalments may have days of grace, of which the ledger knows: steps after the due date lie so many days later.
+    let grace = if *offsets.end() > 0 { i32::from(LONGEST_GRACE) } else { 0 };
+    Some(day(*days.start(), -*offsets.end() - grace)?..=day(*days.end(), -*offsets.start())?)
 }
 
 /// The reminders for one borrower and one due date.
@@ -122,6 +126,13 @@ pub fn consider<'p>(policy: &'p Policy, due: &Due, horizon: Horizon) -> Vec<Rule
         None => every_step(policy, rule, merchant, due, horizon),
     };
     matching(policy, &due.borrower.key.merchant, &due.installments).flat_map(steps).collect()
+}
+
+impl Policy {
+    /// From when the steps about a due date count.
+    pub(super) fn anchor_of(&self, due: &Due) -> Anchor {
+        self.anchor(due.due_date, &due.installments).unwrap_or(Anchor { due_date: due.due_date, grace: 0 })
+    }
 }
 
 fn merchant<'p>(policy: &'p Policy, due: &Due) -> Result<&'p Merchant, NotPlannedReason> {
@@ -172,9 +183,10 @@ fn every_step<'p>(
     let mut near = in_view(policy, rule, merchant, due, horizon);
     let calendar = policy.calendar_of(rule, merchant);
     let view = days_in_view(rule, calendar, horizon);
+    let anchor = policy.anchor_of(due);
     let step = |offset| {
         let far = || {
-            let day = rule.shifted(day(due.due_date, offset)?, calendar);
+            let day = rule.shifted(anchor.day(offset)?, calendar);
             let kept = withheld(rule, offset);
             Some(kept.unwrap_or(if day < *view.start() {
                 NotPlannedReason::Expired { day }
@@ -185,7 +197,7 @@ fn every_step<'p>(
         let verdict = near.remove(&offset).or_else(|| far().map(Err))?;
         Some(RuleEvaluation { rule, offset: Some(offset), verdict })
     };
-    rule.days.steps(due.due_date, rule.days.span()).filter_map(step).collect()
+    rule.days.steps(anchor, rule.days.span()).filter_map(step).collect()
 }
 
 /// The steps of a rule whose day is near the horizon, by offset.
@@ -199,7 +211,9 @@ fn in_view(
     let calendar = policy.calendar_of(rule, merchant);
     let (first, last) = days_in_view(rule, calendar, horizon).into_inner();
     let distance = |day: NaiveDate| i32::try_from((day - due.due_date).num_days()).unwrap_or_default();
-    let mut offsets = rule.days.steps(due.due_date, distance(first)..=distance(last)).peekable();
+    let anchor = policy.anchor_of(due);
+    let view = anchor.first_step(distance(first))..=anchor.last_step(distance(last));
+    let mut offsets = rule.days.steps(anchor, view).peekable();
     if offsets.peek().is_none() {
         return BTreeMap::new();
     }
@@ -208,7 +222,7 @@ fn in_view(
     // By offset when it may go out, and on which day which step is the last.
     let (mut times, mut last_of_day) = (BTreeMap::new(), BTreeMap::new());
     for offset in offsets {
-        let time = time_of_step(rule, calendar, &hours, &due.borrower, due.due_date, offset);
+        let time = time_of_step(rule, calendar, &hours, &due.borrower, anchor, offset);
         if let Ok(time) = time {
             last_of_day.insert(local_date(home, time), offset);
         }
@@ -233,12 +247,12 @@ pub(super) fn time_of_step(
     calendar: &Calendar,
     hours: &ContactHours<'_>,
     borrower: &Borrower,
-    due_date: NaiveDate,
+    anchor: Anchor,
     offset: i32,
 ) -> Result<DateTime<Utc>, NotPlannedReason> {
     withheld(rule, offset).map_or(Ok(()), Err)?;
     // Nothing in view is beyond the calendar.
-    let day = rule.shifted(day(due_date, offset).unwrap_or(due_date), calendar);
+    let day = rule.shifted(anchor.day(offset).unwrap_or(anchor.due_date), calendar);
     let at = time_of_day(rule.at.of(&borrower.key), hours.hours.on(day), borrower.preferred_hours);
     hours.next_allowed(to_utc(hours.zones.home(), day.and_time(at))).ok_or(NotPlannedReason::NoCommonHour)
 }
@@ -249,7 +263,7 @@ pub(super) fn a_later_step_is_due(
     rule: &Rule,
     merchant: &Merchant,
     (borrower, hours): (&Borrower, &ContactHours<'_>),
-    (due_date, offset): (NaiveDate, i32),
+    (anchor, offset): (Anchor, i32),
     now: DateTime<Utc>,
 ) -> bool {
     let calendar = policy.calendar_of(rule, merchant);
@@ -257,12 +271,12 @@ pub(super) fn a_later_step_is_due(
     let today = local_date(home, now);
     // Only a day off moves a step to an earlier day.
     let ahead = if rule.on_holiday == OnHoliday::PreviousWorkingDay { calendar.longest_break() } else { 0 };
-    let last = i32::try_from((today - due_date).num_days() + i64::from(ahead)).unwrap_or(i32::MAX);
+    let last = i32::try_from((today - anchor.due_date).num_days() + i64::from(ahead)).unwrap_or(i32::MAX);
     let Some(tomorrow) = today.succ_opt() else { return false };
     let tomorrow = to_utc(home, tomorrow.and_time(NaiveTime::MIN));
     rule.days
-        .steps(due_date, offset.saturating_add(1)..=last)
-        .filter_map(|later| time_of_step(rule, calendar, hours, borrower, due_date, later).ok())
+        .steps(anchor, offset.saturating_add(1)..=anchor.last_step(last))
+        .filter_map(|later| time_of_step(rule, calendar, hours, borrower, anchor, later).ok())
         .any(|time| time < tomorrow)
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta, WeekdaySet};
 use sha2::{Digest, Sha256};
 
+use super::grace::Anchor;
 use super::{Calendar, Filters};
 use crate::domain::{BorrowerKey, Channel, MerchantId, RouteKey, RuleName, TemplateName};
 
@@ -35,7 +36,7 @@ pub struct ChannelChoice {
 }
 
 /// On which days a rule reminds. A step is the distance of its day from the due date: -3 is three days before, 0 the
-/// day itself, 5 five days after.
+/// day itself, 5 five days after it, or after the end of the grace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Days {
     /// At these distances.
@@ -50,14 +51,14 @@ pub enum Days {
 }
 
 impl Days {
-    /// The steps about a due date at distances within `view`, from the first to the last.
-    pub fn steps(&self, due_date: NaiveDate, view: RangeInclusive<i32>) -> Box<dyn Iterator<Item = i32> + '_> {
+    /// The steps about a due date within `view`, from the first to the last.
+    pub(super) fn steps(&self, anchor: Anchor, view: RangeInclusive<i32>) -> Box<dyn Iterator<Item = i32> + '_> {
         match self {
             Self::Offsets(_) if view.is_empty() => Box::new(std::iter::empty()),
             Self::Offsets(offsets) => Box::new(offsets.range(view).copied()),
             Self::Weekdays { days, span } => {
                 let seen = *span.start().max(view.start())..=*span.end().min(view.end());
-                Box::new(seen.filter(move |step| day(due_date, *step).is_some_and(|day| days.contains(day.weekday()))))
+                Box::new(seen.filter(move |step| anchor.day(*step).is_some_and(|day| days.contains(day.weekday()))))
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::calendar::WEEKENDS;
-use super::{Calendar, ContactHours, DailyHours, DayHours, OnHoliday, Policy, Rule, Zones, pack};
+use super::{Calendar, ContactHours, DailyHours, DayHours, GraceDays, OnHoliday, Policy, Rule, Zones, pack};
 use crate::domain::{Borrower, Merchant};
 
 /// A merchant's agreed terms beyond its jurisdiction's rules of contact.
@@ -15,6 +15,8 @@ pub struct Terms {
     pub may_be_wider: bool,
     /// Its days off; Saturday and Sunday if `None`.
     pub calendar: Option<Arc<Calendar>>,
+    /// How long after its due date what is owed to it is not overdue yet.
+    pub grace: GraceDays,
 }
 
 impl Policy {

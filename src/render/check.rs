@@ -127,7 +127,7 @@ pub(super) fn no_problem_with(phrase: &Phrase) -> Result<(), RenderFault> {
     let merchant = sample_merchant(&locale);
     for sample in Sample::variations(&merchant, &locale) {
         let request = sample.request(Channel::Sms, &locale);
-        let phase = Phase::of(sample.today, sample.installments[0].due_date);
+        let phase = Phase::of(sample.today, &sample.installments).expect("a sample has an instalment");
         phrase.render(&context(&request, phase, &locale, Brevity::default()).expect("samples can be summed"))?;
     }
     Ok(())

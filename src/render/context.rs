@@ -7,7 +7,7 @@ use minijinja::value::{Enumerator, Object};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::format::NumberForm;
-use super::{Phase, RenderRequest};
+use super::{Phase, RenderRequest, grace_until};
 use crate::domain::{Installment, Locale, Money};
 
 /// Declares an object of the template context: its fields, in the order of the definition, and how they are found.
@@ -64,9 +64,11 @@ context_object!(
         due_date_full,
         /// The last due date where they differ; optional: all fall due on one day. Then the other two are the first.
         last_due_date,
+        /// The last day of the days of grace, in the short form; optional: today is not within them.
+        grace_until,
         /// Days until the due date, or since; 0 on the day itself.
         days,
-        /// `before-due`, `on-due` or `overdue`.
+        /// `before-due`, `on-due`, `in-grace` or `overdue`.
         phase,
         /// The link; optional.
         link,
@@ -168,6 +170,7 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
     let form = NumberForm::of(locale);
     let due_date = request.installments.first()?.due_date;
     let last = request.installments.last().map(|last| last.due_date).filter(|last| *last != due_date);
+    let grace_until = grace_until(request.today, request.installments);
     let outstanding: Vec<Money> = request.installments.iter().map(Installment::outstanding).collect();
     let is_partly_paid = request.installments.iter().any(|one| !one.paid_amount.amount().is_zero());
     let paid = request.installments.iter().map(|one| &one.paid_amount).filter(|paid| !paid.amount().is_zero());
@@ -199,6 +202,7 @@ pub(super) fn context(request: &RenderRequest<'_>, phase: Phase, locale: &Locale
         due_date_full: Value::from(form.date_full(due_date)),
         due_date: Value::from(form.date(due_date, request.today)),
         last_due_date: optional(last.map(|last| form.date(last, request.today)).as_deref()),
+        grace_until: optional(grace_until.map(|end| form.date(end, request.today)).as_deref()),
         days: Value::from((due_date - request.today).num_days().unsigned_abs()),
         phase: Value::from(phase.as_str()),
         link: optional(request.link),

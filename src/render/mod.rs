@@ -179,22 +179,27 @@ pub enum Phase {
     Before,
     /// On it.
     On,
-    /// After it.
+    /// After it, within the days of grace: it is not overdue yet.
+    Grace,
+    /// After it, and after the days of grace.
     After,
 }
 
 impl Phase {
     /// Every phase, in the order of time.
-    pub const ALL: [Self; 3] = [Self::Before, Self::On, Self::After];
+    pub const ALL: [Self; 4] = [Self::Before, Self::On, Self::Grace, Self::After];
 
-    /// How `today` lies to `due_date`.
+    /// How `today` lies to the first due date of these instalments, which are sorted by it. It is within the grace as
+    /// long as that of any instalment of that date lasts. `None` without instalments.
     #[must_use]
-    pub fn of(today: NaiveDate, due_date: NaiveDate) -> Self {
-        match today.cmp(&due_date) {
+    pub fn of(today: NaiveDate, installments: &[Installment]) -> Option<Self> {
+        let due_date = installments.first()?.due_date;
+        Some(match today.cmp(&due_date) {
             std::cmp::Ordering::Less => Self::Before,
             std::cmp::Ordering::Equal => Self::On,
+            std::cmp::Ordering::Greater if grace_until(today, installments).is_some() => Self::Grace,
             std::cmp::Ordering::Greater => Self::After,
-        }
+        })
     }
 
     /// The name of its template.
@@ -203,9 +208,18 @@ impl Phase {
         match self {
             Self::Before => "before-due",
             Self::On => "on-due",
+            Self::Grace => "in-grace",
             Self::After => "overdue",
         }
     }
+}
+
+/// The last day on which the instalments of the first due date are not overdue: of several graces the one that ends
+/// first, from `today` on.
+fn grace_until(today: NaiveDate, installments: &[Installment]) -> Option<NaiveDate> {
+    let due_date = installments.first()?.due_date;
+    let graces = installments.iter().filter(|one| one.due_date == due_date).map(Installment::grace_end);
+    graces.filter(|end| due_date < today && *end >= today).min()
 }
 
 /// The data to render one message from.
@@ -237,4 +251,38 @@ pub struct RenderRequest<'a> {
     pub unsubscribe: Option<&'a str>,
     /// By which the recipient can have the message verified.
     pub check_code: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+    use rstest::rstest;
+
+    use super::Phase;
+    use crate::domain::{BorrowerKey, Currency, Installment, Money};
+
+    fn due(date: &str, grace_days: u16) -> Installment {
+        let borrower = BorrowerKey { merchant: "mall".parse().unwrap(), id: "b1".parse().unwrap() };
+        let amount = Money::parse("1", Currency::new("CNY").unwrap()).unwrap();
+        let installment = Installment::new(borrower, "i1".parse().unwrap(), amount, date.parse().unwrap());
+        Installment { grace_days: Some(grace_days), ..installment }
+    }
+
+    #[rstest]
+    #[case::before("2026-11-24", &[("2026-11-25", 3)], Phase::Before)]
+    #[case::on("2026-11-25", &[("2026-11-25", 3)], Phase::On)]
+    #[case::the_first_day_of_grace("2026-11-26", &[("2026-11-25", 3)], Phase::Grace)]
+    #[case::the_last_day_of_grace("2026-11-28", &[("2026-11-25", 3)], Phase::Grace)]
+    #[case::after_the_grace("2026-11-29", &[("2026-11-25", 3)], Phase::After)]
+    #[case::without_grace("2026-11-26", &[("2026-11-25", 0)], Phase::After)]
+    #[case::one_of_two_has_grace("2026-11-28", &[("2026-11-25", 0), ("2026-11-25", 3)], Phase::Grace)]
+    #[case::only_a_later_date_has_grace("2026-11-28", &[("2026-11-25", 0), ("2026-11-26", 3)], Phase::After)]
+    fn nothing_is_overdue_within_the_grace(
+        #[case] today: NaiveDate,
+        #[case] all: &[(&str, u16)],
+        #[case] expected: Phase,
+    ) {
+        let all: Vec<_> = all.iter().map(|(date, grace)| due(date, *grace)).collect();
+        assert_eq!(Phase::of(today, &all), Some(expected));
+    }
 }

@@ -262,8 +262,7 @@ impl RegisteredTemplates {
             problem: "is not among the templates that the gateway's provider has approved".to_owned(),
             cause: RenderCause::Template,
         };
-        let first = request.installments.first().ok_or_else(nothing)?;
-        let phase = Phase::of(request.today, first.due_date);
+        let phase = Phase::of(request.today, request.installments).ok_or_else(nothing)?;
         let other = (!request.no_other_template).then(|| phase.as_str());
         let names = request.template.map(TemplateName::as_str).into_iter().chain(other);
         let found = self.find(request.merchant, &names.collect::<Vec<_>>(), request.locale).ok_or_else(nothing)?;

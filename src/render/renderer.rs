@@ -100,11 +100,11 @@ impl Renderer {
     /// The template that [`Renderer::render`] would use; `None` if there is none, or no instalment.
     #[must_use]
     pub fn find(&self, request: &RenderRequest<'_>) -> Option<&TemplateInfo> {
-        let due_date = request.installments.first()?.due_date;
+        let phase = Phase::of(request.today, request.installments)?;
         self.catalog.find(TemplateQuery {
             merchant: request.merchant.id.as_str(),
             template: request.template.map(TemplateName::as_str),
-            phase: (!request.no_other_template).then(|| Phase::of(request.today, due_date)),
+            phase: (!request.no_other_template).then_some(phase),
             channel: request.channel,
             locale: request.locale.as_str(),
             merchant_locale: request.merchant.locale.as_str(),
@@ -155,10 +155,8 @@ impl Renderer {
         brevity: Brevity,
     ) -> Result<Message, RenderFault> {
         let first = &info.files[0];
-        let about = request.installments.first().and_then(|installment| {
-            let phase = Phase::of(request.today, installment.due_date);
-            context(request, phase, reader_locale(info, request), brevity)
-        });
+        let about = Phase::of(request.today, request.installments)
+            .and_then(|phase| context(request, phase, reader_locale(info, request), brevity));
         let context =
             about.ok_or_else(|| RenderFault::Result(first.clone(), "is asked for no instalment or too much money"))?;
         let message = match (info.channel, &info.files[..]) {

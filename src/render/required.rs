@@ -67,8 +67,8 @@ impl Renderer {
             let merchant = Merchant { discreet, ..merchant.clone() };
             // A duty that only some messages meet is not met.
             for mut sample in Sample::variations(&merchant, &info.locale) {
-                let phase_of_sample = Phase::of(sample.today, sample.installments[0].due_date);
-                if phase.is_some_and(|phase| phase != phase_of_sample) {
+                let phase_of_sample = Phase::of(sample.today, &sample.installments);
+                if phase.is_some() && phase != phase_of_sample {
                     continue;
                 }
                 sample.required = required;

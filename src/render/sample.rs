@@ -43,9 +43,12 @@ impl Sample {
         let today = match phase {
             Phase::Before => due_date - Days::new(3),
             Phase::On => due_date,
+            Phase::Grace => due_date + Days::new(2),
             Phase::After => due_date + Days::new(5),
         };
-        let installments = (1..=count.max(1)).map(|number| installment(merchant, locale, number, due_date)).collect();
+        let grace_days = (phase == Phase::Grace).then_some(4);
+        let installment = |number| Installment { grace_days, ..installment(merchant, locale, number, due_date) };
+        let installments = (1..=count.max(1)).map(installment).collect();
         let link = Some(merchant.landing_link("AWk3xSampleToken"));
         let unsubscribe = Some(format!("{}/u/AWk3x_sample_sample_sample_sample_", merchant.link_base));
         let (merchant, borrower) = (merchant.clone(), borrower(merchant, locale));

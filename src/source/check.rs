@@ -12,8 +12,8 @@ use super::spreadsheet::{garbled, spoiled_identifier, without_invisible, without
 use super::{Column, preferences};
 use crate::domain::{
     Amendment, AmountUnit, BorrowerId, BorrowerKey, BorrowerUpdate, Currency, EmailAddress, FieldUpdate, InstallmentId,
-    InstallmentStatus, LedgerRow, Locale, Merchant, MerchantId, PersonName, Phone, RecordCells, RecordKind,
-    RejectedRecord, RouteKey, SourceName, Tags, Verifier, clean,
+    InstallmentStatus, LONGEST_GRACE, LedgerRow, Locale, Merchant, MerchantId, PersonName, Phone, RecordCells,
+    RecordKind, RejectedRecord, RouteKey, SourceName, Tags, Verifier, clean,
 };
 use crate::plan::read_time_zone;
 
@@ -108,6 +108,7 @@ impl Checker {
         let preferences = preferences::read(cells, self.zone(&person, merchant.as_ref()), faults);
         let route = said(cells, Column::Route, faults, |text| RouteKey::new(text).map_err(fault_text));
         let tags = said(cells, Column::Tags, faults, |text| text.parse::<Tags>().map_err(fault_text));
+        let grace_days = said(cells, Column::GraceDays, faults, grace_days);
         if faults.refuse() {
             return None;
         }
@@ -133,6 +134,7 @@ impl Checker {
             status,
             route,
             tags,
+            grace_days,
             preferences,
             source: None,
         })
@@ -417,6 +419,14 @@ fn count(text: &str) -> Result<u32, String> {
         .ok()
         .filter(|number| digits && (1..=MAX_SEQUENCE).contains(number))
         .ok_or_else(|| format!("is not a whole number from 1 to {MAX_SEQUENCE}"))
+}
+
+fn grace_days(text: &str) -> Result<u16, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|days| digits && *days <= LONGEST_GRACE)
+        .ok_or_else(|| format!("is not a whole number of days from 0 to {LONGEST_GRACE}"))
 }
 
 pub(super) fn short_text(text: &str) -> Result<String, String> {

@@ -69,6 +69,8 @@ columns! {
     Route => "route",
     /// The lender's tags, separated by semicolons.
     Tags => "tags",
+    /// The days after the due date in which it is not overdue yet.
+    GraceDays => "grace_days",
     /// The reason why nothing may be sent to the borrower.
     Hold => "hold",
     /// The end of that hold.
@@ -90,7 +92,8 @@ impl Column {
     /// Whether it decides who owes what, and when: without it the rest of a record must not be applied.
     #[must_use]
     pub fn decides(self) -> bool {
-        Self::REQUIRED.contains(&self) || matches!(self, Self::PaidAmount | Self::AmountUnit | Self::Status)
+        Self::REQUIRED.contains(&self)
+            || matches!(self, Self::PaidAmount | Self::AmountUnit | Self::Status | Self::GraceDays)
     }
 
     /// The column with that name; case and outer white space do not matter.

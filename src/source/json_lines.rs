@@ -119,7 +119,9 @@ impl<'a> Value<'a> {
         match (self, column) {
             (Self::Null, _) => Ok(Cow::Borrowed("")),
             (Self::Text(text), _) => Ok(text),
-            (Self::Whole(number), Column::Sequence | Column::Of) => Ok(Cow::Owned(number.to_string())),
+            (Self::Whole(number), Column::Sequence | Column::Of | Column::GraceDays) => {
+                Ok(Cow::Owned(number.to_string()))
+            }
             (Self::Whole(_) | Self::Number, Column::Amount | Column::PaidAmount) => {
                 Err("is a bare number, which loses its form on the way; put it in quotes: \"128.50\"")
             }

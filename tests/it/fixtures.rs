@@ -92,6 +92,7 @@ pub(crate) fn row(installment: &Installment) -> LedgerRow {
         status: FieldUpdate::Set(Some(installment.status)),
         route: FieldUpdate::Set(installment.route),
         tags: FieldUpdate::Set(Some(installment.tags)),
+        grace_days: FieldUpdate::Set(installment.grace_days),
         preferences: dueherald::domain::ContactPreferences::default(),
         source: installment.source,
     }

@@ -251,7 +251,7 @@ fn preview_says_what_there_is_instead() {
     let error = run("preview overdeu").expect_err("a slip of the finger").to_string();
     assert_eq!(
         error,
-        "there is no template overdeu; there are before-due, entry-moved, last-call, on-due, opted-out, overdue"
+        "there is no template overdeu; there are before-due, entry-moved, in-grace, last-call, on-due, opted-out, overdue"
     );
     assert!(matches!(run("preview --merchant nobody"), Err(TemplateCommandError::NoMerchant(_))));
 }

@@ -84,6 +84,7 @@ pub fn preview_sample(
     let phase = phase_named(&template);
     if let (Some(phase), Some(offset)) = (phase, args.offset)
         && phase != fitting
+        && (phase, fitting) != (Phase::Grace, Phase::After)
     {
         let (example, fitting) = (example_of(phase), fitting.as_str());
         return Err(TemplateCommandError::Offset { name: template, offset, example, fitting });
@@ -315,6 +316,7 @@ fn example_of(phase: Phase) -> i16 {
     match phase {
         Phase::Before => -3,
         Phase::On => 0,
+        Phase::Grace => 2,
         Phase::After => 5,
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct InstallmentView {
     route: Option<String>,
     /// Separated by semicolons.
     tags: Option<String>,
+    /// The days after the due date in which it is not overdue yet, if the ledger says so.
+    grace_days: Option<u16>,
 }
 
 impl InstallmentView {
@@ -71,6 +73,7 @@ impl InstallmentView {
             sequence: one.sequence,
             of: one.of,
             route: one.route.map(|route| route.to_string()),
+            grace_days: one.grace_days,
             tags: (!one.tags.is_empty()).then(|| one.tags.to_string()),
         }
     }

@@ -42,6 +42,7 @@ fn about(column: Column) -> &'static str {
         Column::Status => "`open`, `paid`, `cancelled`, `written_off` or `disputed`",
         Column::Route => "The key of a way to repay, if it is not the merchant's first",
         Column::Tags => "Tags, separated by semicolons",
+        Column::GraceDays => "The days after the due date in which it is not overdue yet, 0 to 31",
         Column::Hold => "Why nothing may be sent to the borrower",
         Column::HoldUntil => "The end of that hold, as YYYY-MM-DD or an instant",
         Column::PreferredChannel => "The channel that goes first: `sms` or `email`",
@@ -53,7 +54,7 @@ fn object(kind: ObjectKind, description: &str) -> RefOr<Schema> {
     let columns = Column::ALL.iter().copied().filter(|column| kind.may_have(*column));
     let object = columns.fold(ObjectBuilder::new().description(Some(description)), |object, column| {
         let form = match column {
-            Column::Sequence | Column::Of => Type::Integer,
+            Column::Sequence | Column::Of | Column::GraceDays => Type::Integer,
             _ => Type::String,
         };
         let forms = match column == kind.id_column() {

@@ -184,10 +184,12 @@ impl OwedView {
     fn of(one: &Installment, today: NaiveDate, words: &DeskWords) -> Self {
         let days = (one.due_date - today).num_days();
         let count = days.unsigned_abs().to_string();
+        let is_overdue = one.grace_end() < today;
         let due = match days {
             0 => words.say("due_today", &[]),
             1 => words.say("due_tomorrow", &[]),
-            days if days < 0 => words.say("due_over", &[("days", &count)]),
+            _ if is_overdue => words.say("due_over", &[("days", &count)]),
+            days if days < 0 => words.say("due_in_grace", &[("date", &words.date(one.grace_end()))]),
             _ => words.say("due_in", &[("days", &count)]),
         };
         Self {
@@ -197,7 +199,7 @@ impl OwedView {
             place: one.sequence.zip(one.of).map(|(sequence, of)| format!("{sequence}/{of}")),
             due_date: words.date(one.due_date),
             due: one.is_due().then_some(due),
-            is_overdue: one.is_due() && days < 0,
+            is_overdue: one.is_due() && is_overdue,
             amount: words.money(&one.amount),
             paid: words.money(&one.paid_amount),
             left: words.money(&one.outstanding()),

@@ -114,7 +114,7 @@ impl Selection {
         let product = |wanted: &String| due.installments.iter().any(|one| one.product.as_ref() == Some(wanted));
         let phase = |wanted: Phase| {
             let today = local_date(Zones::of(&due.borrower, merchant).home(), now);
-            Phase::of(today, due.due_date) == wanted
+            Phase::of(today, &policy.with_grace(due.installments.clone())) == Some(wanted)
         };
         self.merchants.contains(&key.merchant)
             && self.recall.as_ref().is_none_or(|recall| recall.route().merchant == key.merchant)

@@ -247,6 +247,7 @@ pub(super) async fn write_installments(
         .column(|installment| (!installment.tags.is_empty()).then(|| installment.tags.to_string()))?
         .column(|installment| installment.source.as_ref().map(|source| source.as_str()))?
         .column(|installment| installment.is_vanished)?
+        .column(|installment| installment.grace_days.map(i64::from))?
         .column(|installment| !installment.is_due())?
         .query(statement)?
         .bind(now)

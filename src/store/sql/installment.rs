@@ -13,7 +13,7 @@ use crate::store::{InstallmentFilter, SettledInstallment, StoreError};
 macro_rules! installment_columns {
     () => {
         "i.installment_id, i.order_ref, i.product, i.sequence, i.of, i.currency, i.amount, i.paid_amount, i.status, \
-         i.route, i.tags, i.source, i.is_vanished"
+         i.route, i.tags, i.source, i.is_vanished, i.grace_days"
     };
 }
 pub(in crate::store) use installment_columns;
@@ -29,8 +29,8 @@ macro_rules! with_written_columns {
             "sequence" "$6" "5" "bigint", "of" "$7" "6" "bigint", "currency" "$8" "7" "text",
             "amount" "$9" "8" "numeric", "paid_amount" "$10" "9" "numeric", "due_date" "$11" "10" "date",
             "status" "$12" "11" "text", "route" "$13" "12" "text", "tags" "$14" "13" "text",
-            "source" "$15" "14" "text", "is_vanished" "$16" "15" "boolean";
-            is_settled "$17" "16"; now "$18"
+            "source" "$15" "14" "text", "is_vanished" "$16" "15" "boolean", "grace_days" "$17" "16" "bigint";
+            is_settled "$18" "17"; now "$19"
         }
     };
 }
@@ -162,6 +162,7 @@ pub(in crate::store) struct InstallmentRow {
     tags: Option<String>,
     source: Option<String>,
     is_vanished: Option<bool>,
+    grace_days: Option<i64>,
 }
 
 impl InstallmentRow {
@@ -192,6 +193,7 @@ impl InstallmentRow {
             tags: read_if_known(self.tags, "installment.tags", str::parse)?.unwrap_or_default(),
             source: read_if_known(self.source, "installment.source", str::parse)?,
             is_vanished: self.is_vanished.unwrap_or_default(),
+            grace_days: read_count(self.grace_days, "installment.grace_days")?,
         }))
     }
 }
@@ -217,8 +219,8 @@ fn read_money(amount: Option<Amount>, currency: Currency, column: &'static str) 
     Money::new(amount.0, currency).map_err(|_| StoreError::Corrupt { column })
 }
 
-fn read_count(number: Option<i64>, column: &'static str) -> Result<Option<u32>, StoreError> {
-    number.map(u32::try_from).transpose().map_err(|_| StoreError::Corrupt { column })
+fn read_count<N: TryFrom<i64>>(number: Option<i64>, column: &'static str) -> Result<Option<N>, StoreError> {
+    number.map(N::try_from).transpose().map_err(|_| StoreError::Corrupt { column })
 }
 
 /// A row of [`due_rows`].

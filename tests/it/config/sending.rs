@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use dueherald::config::StateDir;
 use dueherald::domain::{Address, Channel, EmailAddress, Phone};
-use dueherald::plan::{ChannelMode, DailyQuota, RateLimit, VolumeLimits};
+use dueherald::plan::{ChannelMode, DailyQuota, GraceDays, RateLimit, VolumeLimits};
 use rstest::rstest;
 
 use super::{MAIL, changed, checked, load, told};
@@ -23,6 +23,26 @@ fn any_kind_of_gateway_may_have_a_rate() {
     let environment = [("DUEHERALD__GATEWAYS__CAPTURE_SMS__RATE__PER_SECOND", "7")];
     let config = load(&text, &environment).expect("it is sound");
     assert_eq!(config.rates["capture-sms"], RateLimit { per_second: 7, ..texts });
+}
+
+#[test]
+fn days_of_grace_are_for_all_or_by_product() {
+    let with = |value: &str| changed(&[("jurisdiction = \"cn\"\n", &format!("jurisdiction = \"cn\"\n{value}\n"))]);
+    let grace = |value: &str| {
+        let config = load(&with(value), &[]).expect("it is sound");
+        config.policy.terms.get("mall").map(|terms| terms.grace.clone())
+    };
+    let products = [("手机分期".to_owned(), 3), ("sofa".to_owned(), 0)].into();
+    assert_eq!(grace("grace_days = 5"), Some(GraceDays { all: 5, ..GraceDays::default() }));
+    assert_eq!(grace(r#"grace_days = { "手机分期" = 3, sofa = 0 }"#), Some(GraceDays { all: 0, products }));
+    assert_eq!(grace("# none"), None);
+    for (value, expected) in [
+        ("grace_days = 32", "merchants.mall.grace_days: is out of range; write a whole number from 0 to 31"),
+        ("grace_days = { sofa = -1 }", "of \"sofa\" is out of range; write a whole number from 0 to 31"),
+    ] {
+        let told = told(&with(value), &[]);
+        assert!(told.contains(expected), "{told}");
+    }
 }
 
 #[rstest]

@@ -1,4 +1,4 @@
-//! Amounts in minor units.
+//! Amounts in minor units, and days of grace.
 
 use std::collections::BTreeMap;
 
@@ -84,4 +84,23 @@ fn a_rejected_row_keeps_its_unit() {
     assert_eq!(left.kind, RecordKind::Amendment);
     let again = format!("{:?}", Recheck::new(&in_minor_units()).check(&left).is_some());
     assert_eq!((again.as_str(), left.cells.0.get("amount_unit").map(String::as_str)), ("true", Some("major")));
+}
+
+/// A row without its grace would be overdue too early.
+#[test]
+fn days_of_grace_that_cannot_be_read_refuse_the_row() {
+    let csv = "merchant,borrower_id,installment_id,currency,amount,due_date,grace_days\n";
+    for (cell, expected) in [
+        ("0", Ok(FieldUpdate::Set(Some(0)))),
+        ("31", Ok(FieldUpdate::Set(Some(31)))),
+        ("", Ok(FieldUpdate::Set(None))),
+        ("32", Err("grace_days is not a whole number of days from 0 to 31")),
+        ("+3", Err("grace_days is not a whole number of days from 0 to 31")),
+        ("2.5", Err("grace_days is not a whole number of days from 0 to 31")),
+    ] {
+        let csv = format!("{csv}mall,b1,i1,CNY,12345,2026-03-31,{cell}\n");
+        let record = Rows::open(csv.as_bytes(), None, &in_minor_units()).expect("a CSV").next().expect("a record");
+        let read = record.expect("readable").read.map(|row| row.grace_days).map_err(|rejected| rejected.reason());
+        assert_eq!(read, expected.map_err(str::to_owned), "{cell}");
+    }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dueherald::clock::{Clock, SimClock};
 use dueherald::domain::{FieldUpdate, InstallmentStatus, LedgerRow, Next, Outcome};
 use dueherald::pipeline::{ScanOrder, ScanReport, ScanScope, scan};
-use dueherald::plan::{Filters, Horizon, Policy, Rule};
+use dueherald::plan::{Filters, GraceDays, Horizon, Policy, Rule, Terms};
 use dueherald::store::{ReminderFilter, Store, WriteMode};
 
 use super::sample::{by, claim, import, request};
@@ -257,6 +257,40 @@ pub(super) async fn a_tag_that_came_or_went_changes_the_message(store: &dyn Stor
     assert_eq!(skipped(store).await, skips);
     scan_at(store, &policy, clock, ScanScope::News).await;
     assert_eq!(send(store, &policy, clock).await, ["late autopay/-3 20T10:00"]);
+}
+
+/// Before and on the due date nothing changes; what comes after it comes so many days later, by the ledger's word or
+/// the config's, and follows a change of either.
+pub(super) async fn overdue_steps_count_from_the_end_of_the_grace(store: &dyn Store, clock: &SimClock) {
+    let mut policy = ladder(12);
+    let grace = GraceDays { all: 0, products: [("sofa".to_owned(), 2)].into() };
+    let id = policy.merchants.keys().next().cloned().expect("one");
+    policy.terms.insert(id, Terms { grace, ..Terms::default() });
+    let owes = |borrower: &str, product: &str, grace_days: Option<u16>| LedgerRow {
+        product: FieldUpdate::Set(Some(product.into())),
+        grace_days: FieldUpdate::Set(grace_days),
+        ..owes(borrower, "2026-12-21")
+    };
+    go_to(clock, "2026-12-20T11:00:00");
+    let rows = [
+        owes("five", "sofa", Some(5)),
+        owes("month", "lamp", Some(31)),
+        owes("none", "sofa", Some(0)),
+        owes("product", "sofa", None),
+        owes("shorter", "lamp", Some(9)),
+    ];
+    import(store, &rows).await;
+    let sent = work(store, &policy, clock, "2026-12-22T09:00:00").await;
+    assert_eq!(sent.iter().filter(|one| one.ends_with("due/0 21T10:00")).count(), 5, "{sent:?}");
+    import(store, &[owes("shorter", "lamp", Some(1))]).await;
+    let sent = work(store, &policy, clock, "2026-12-28T09:00:00").await;
+    let expected = ["none due/1 22T10:00", "shorter due/1 23T10:00", "product due/1 24T10:00", "five due/1 27T10:00"];
+    assert_eq!(sent, expected);
+    assert_eq!(scan_at(store, &policy, clock, ScanScope::Full).await.found, 0);
+    // The config gives the sofa no grace any more, and the lamp some; the ledger's word counts all the same.
+    policy.terms.values_mut().for_each(|terms| terms.grace = GraceDays { all: 9, ..GraceDays::default() });
+    assert_eq!(work(store, &policy, clock, "2027-01-22T10:00:00").await, ["month due/1 22T10:00"]);
+    assert_eq!(skipped(store).await, Vec::<String>::new());
 }
 
 pub(super) async fn a_merchant_that_comes_back_is_reminded_for(store: &dyn Store, clock: &SimClock) {

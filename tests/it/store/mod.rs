@@ -393,6 +393,7 @@ macro_rules! every_case_on {
                 a_due_date_that_comes_back_is_reminded_of,
                 what_is_disputed_or_written_off_waits_for_the_ledger,
                 a_tag_that_came_or_went_changes_the_message,
+                overdue_steps_count_from_the_end_of_the_grace,
                 a_merchant_that_comes_back_is_reminded_for,
                 a_full_check_plans_and_tells_what_was_missed,
             }
