@@ -13,7 +13,7 @@ use super::fields::Fields;
 use super::idempotency::{KeyedBody, kept, once};
 use super::problem::{Problem, ProblemBody};
 use crate::domain::{
-    Currency, InstallmentId, MerchantId, Money, PaymentId, PaymentReport, PaymentResult, PaymentState,
+    AmountUnit, Currency, InstallmentId, MerchantId, Money, PaymentId, PaymentReport, PaymentResult, PaymentState,
 };
 use crate::store::{ApiEffect, EffectResult, KeptAnswer, RequestEnd};
 
@@ -43,7 +43,7 @@ pub(super) struct PaymentItem {
     /// The instalment that it pays.
     #[schema(min_length = 1, max_length = 128)]
     installment_id: String,
-    /// The amount of this payment alone, as a text such as `128.50`.
+    /// The amount of this payment alone, as a text such as `128.50`; `12850` where the merchant has minor units.
     amount: String,
     /// Its currency, for example `CNY`.
     currency: String,
@@ -100,7 +100,8 @@ pub(super) async fn report(State(api): State<Api>, caller: Caller, body: KeyedBo
     let mut fields = body.fields()?;
     let merchant = fields.text("merchant");
     let merchant = fields.require("merchant", merchant).unwrap_or_default();
-    let items = fields.objects("payments", MAX_PAYMENTS, PaymentFields::read);
+    let unit = api.app.policy.merchants.get(merchant.as_str()).map(|known| known.amount_unit).unwrap_or_default();
+    let items = fields.objects("payments", MAX_PAYMENTS, |item| PaymentFields::read(item, unit));
     fields.finish()?;
     let merchant = caller.merchant(&api, &merchant)?.id.clone();
     let reports = items.into_iter().map(|item| item.of(&merchant)).collect();
@@ -117,7 +118,7 @@ struct PaymentFields {
 }
 
 impl PaymentFields {
-    fn read(fields: &mut Fields) -> Option<Self> {
+    fn read(fields: &mut Fields, unit: AmountUnit) -> Option<Self> {
         let named = |name: &'static str| move |error: String| format!("{name} {error}");
         let id = fields
             .read("payment_id", |text| PaymentId::new(text).map_err(|error| named("payment_id")(error.to_string())));
@@ -131,7 +132,7 @@ impl PaymentFields {
         let currency = fields.require("currency", currency);
         let amount = fields.read("amount", |text| match currency {
             None => Ok(None),
-            Some(currency) => match Money::parse(text, currency) {
+            Some(currency) => match unit.parse(text, currency) {
                 Ok(money) if money.amount().is_zero() => Err("amount is zero".to_owned()),
                 Ok(money) => Ok(Some(money)),
                 Err(error) => Err(named("amount")(error.to_string())),
