@@ -397,11 +397,12 @@ pub async fn rehome(config: &Config, store: &dyn Store, scope: RehomeScope) -> R
 }
 
 fn freshness(config: &Config) -> Freshness {
-    let sources = || config.sources.iter();
+    let sources = || config.sources.iter().filter(|source| source.is_pulled());
     let feeds = sources().filter_map(|source| Some((source.name.clone(), source.merchant.clone()?)));
     let limits = sources().map(|source| (source.name.clone(), source.max_ledger_age));
     let with_data_age = sources().filter(|source| source.asks_data_age()).map(|source| source.name.clone());
-    Freshness::new(limits).feeding(feeds).with_data_age(with_data_age)
+    let telling = sources().filter(|source| source.tells_of_payments()).map(|source| source.name.clone());
+    Freshness::new(limits).feeding(feeds).with_data_age(with_data_age).telling_of_payments(telling)
 }
 
 /// A composer of messages with its templates (built in and from the folder), link keys and routes.

@@ -19,6 +19,7 @@
 mod database;
 mod descriptors;
 mod guard;
+mod hooks;
 mod pulls;
 mod receipts;
 mod routes;
@@ -200,9 +201,15 @@ async fn start(
     }
     if roles.contains(&Role::Pull) {
         for source in &app.config.sources {
-            let SourceKind::Sql(source) = &source.kind;
-            let (name, source, holder) = (format!("pull:{}", source.settings.name), source.clone(), app.holder());
-            let task = by(app, move |app, stop| pulls::pull_on_schedule(app, *source.clone(), holder.clone(), stop));
+            let (source, holder) = (source.clone(), app.holder());
+            if let SourceKind::Hook(_) = source.kind {
+                let name = format!("hook:{}", source.name);
+                let task = by(app, move |app, stop| hooks::apply_hooks(app, source.clone(), holder.clone(), stop));
+                supervisor.worker(&name, task);
+                continue;
+            }
+            let name = format!("pull:{}", source.name);
+            let task = by(app, move |app, stop| pulls::pull_on_schedule(app, source.clone(), holder.clone(), stop));
             supervisor.worker(&name, task);
         }
     }

@@ -12,6 +12,8 @@ mod audit;
 mod daemon;
 #[path = "sim/database.rs"]
 mod database;
+#[path = "sim/deliveries.rs"]
+mod deliveries;
 #[path = "sim/encryption.rs"]
 mod encryption;
 #[path = "sim/faults.rs"]

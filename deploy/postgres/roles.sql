@@ -70,7 +70,7 @@ grant select on sequence event_id_seq, reminder_id_seq to dueherald_worker, dueh
 grant update on sequence reminder_id_seq to dueherald_worker;
 
 -- The state of the work.
-grant insert, update, delete on answer_try, gateway_state, kept_report, lease, ledger_change, mark, notice,
+grant insert, update, delete on answer_try, delivery, gateway_state, kept_report, lease, ledger_change, mark, notice,
     notice_recipient, queue,
     rate, reject, reply_to_read, route_health, scan, source, source_branch, source_merchant, stop, suppression,
     turn to dueherald_worker;
@@ -117,6 +117,8 @@ grant update on audit_head to dueherald_web;
 grant select on api_token to dueherald_web;
 grant update (used_at) on api_token to dueherald_web;
 grant select, insert, update, delete on api_request to dueherald_web;
+-- Webhooks of the lender's systems come in here, and the worker applies them.
+grant select, insert, update on delivery to dueherald_web;
 grant update (locale, preferred_channel, preferred_hours, hold_reason, hold_until) on borrower to dueherald_web;
 
 -- The API beside the pages: batches of the ledger, resends, cancellations, settlements, rejected records, approvals.

@@ -5,6 +5,7 @@ mod messages;
 mod rules;
 mod secrets;
 mod senders;
+mod source_list;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -19,13 +20,12 @@ use secrecy::ExposeSecret;
 use super::dispatch;
 use super::gateway::pace;
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseSource, DatabaseUrl, GatewayConfig, Source, SourceKind};
+use crate::config::{Config, DatabaseUrl, GatewayConfig, Source, SourceKind};
 use crate::domain::{GatewayName, Merchant, MerchantId, duration, is_shortened};
 use crate::gateway::Gateway;
-use crate::pipeline::Freshness;
 use crate::plan::{Clause, local_date, pack};
 use crate::render::Renderer;
-use crate::source::sql::{Dialect, SqlSource};
+use crate::source::sql::SqlSource;
 use crate::store::{Protection, RejectCounts, Store};
 
 /// Reads the config and shows what it means, or every mistake in it with its line.
@@ -160,7 +160,14 @@ impl<'a> CheckedEndpoint<'a> {
     ) -> Self {
         let name = source.name.clone();
         Self::new(format!("source {name}"), async move {
-            let SourceKind::Sql(database) = &source.kind;
+            let database = match &source.kind {
+                SourceKind::Sql(database) => database,
+                SourceKind::Folder(folder) => {
+                    folder.folder.files().map_err(|error| format!("its folder cannot be read: {error}"))?;
+                    return source_list::fresh(source, store, &*clock).await;
+                }
+                SourceKind::Hook(_) => return Ok(()),
+            };
             let sql = SqlSource::new(database.settings.clone(), Arc::clone(&clock));
             let mut reader = sql.connect(merchants).await.map_err(|error| error.problem.to_string())?;
             let looked_at = sources::look_at(&sql, &mut reader).await;
@@ -173,15 +180,7 @@ impl<'a> CheckedEndpoint<'a> {
             if !passed_over.is_empty() {
                 return Err(passed_over.join("; "));
             }
-            let Some(store) = store else { return Ok(()) };
-            let states = store.sources().await.map_err(|error| error.to_string())?;
-            let feeds = source.merchant.clone().map(|merchant| (name.clone(), merchant));
-            let with_data_age = source.asks_data_age().then(|| name.clone());
-            let freshness = Freshness::new([(name, source.max_ledger_age)]).feeding(feeds).with_data_age(with_data_age);
-            match freshness.stale(&states, clock.now()).first() {
-                None => Ok(()),
-                Some(stale) => Err(format!("nothing is sent{}: {stale}", stale.whose())),
-            }
+            source_list::fresh(source, store, &*clock).await
         })
     }
 
@@ -226,7 +225,7 @@ pub async fn run(
 ) -> io::Result<CheckResult> {
     writeln!(out, "{} has no mistakes.", config.file.display())?;
     show_database(config, out)?;
-    show_sources(config, out)?;
+    source_list::show(config, out)?;
     show_scans(config, now, out)?;
     show_merchants(config, renderer, now, out)?;
     rules::show(config, out)?;
@@ -284,37 +283,6 @@ fn without_secrets(url: &str) -> String {
     let Ok(url) = Url::parse(url) else { return "at an address of its own form".into() };
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("at {}{port}{}", url.host_str().unwrap_or("this machine"), url.path())
-}
-
-fn show_sources(config: &Config, out: &mut dyn Write) -> io::Result<()> {
-    if config.sources.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\nSources")?;
-    for Source { max_ledger_age, kind, .. } in &config.sources {
-        let SourceKind::Sql(source) = kind;
-        let DatabaseSource { settings, schedule, overlap } = &**source;
-        let place = match settings.dialect {
-            Dialect::Postgres => format!("PostgreSQL {}", without_secrets(settings.url.expose_secret())),
-            Dialect::MySql => format!("MySQL {}", without_secrets(settings.url.expose_secret())),
-            Dialect::Sqlite => format!("SQLite in {}", settings.url.expose_secret().trim_start_matches("sqlite:")),
-        };
-        let words = |span: &TimeDelta| duration::format(span.to_std().unwrap_or_default());
-        let limit = match max_ledger_age {
-            Some(age) => format!("nothing is sent when it was not pulled for {}", words(age)),
-            None => "reminders go out however old it is".to_owned(),
-        };
-        writeln!(
-            out,
-            "  {}: {place}, {} in {}, pages of {}, read again from {} before; {limit}",
-            settings.name,
-            schedule.expression(),
-            schedule.zone(),
-            settings.page,
-            words(overlap),
-        )?;
-    }
-    Ok(())
 }
 
 fn show_scans(config: &Config, now: DateTime<Utc>, out: &mut dyn Write) -> io::Result<()> {

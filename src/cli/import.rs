@@ -9,7 +9,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::domain::{Merchant, MerchantId, SourceName};
-use crate::pipeline::{self, Import, ImportError, Ledger, Progress, PullError, Summary};
+use crate::pipeline::{self, Import, ImportError, Ledger, Progress, PullError, Summary, TakeFilesError};
 use crate::private_file;
 use crate::source::{Encoding, Format, LastLine, RejectedRow, SourceError, TextInput, TextOptions};
 use crate::store::WriteMode;
@@ -111,6 +111,9 @@ pub enum ImportFailure {
     /// The source could not be pulled: exit code 1.
     #[error(transparent)]
     Pull(#[from] PullError),
+    /// The folder of the source could not be read: exit code 1.
+    #[error(transparent)]
+    Files(#[from] TakeFilesError),
     /// The summary could not be written: exit code 1.
     #[error("the summary could not be written: {0}")]
     Output(#[from] io::Error),
@@ -122,7 +125,7 @@ impl ImportFailure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Use(_) => 2,
-            Self::File { .. } | Self::Import { .. } | Self::Pull(_) | Self::Output(_) => 1,
+            Self::File { .. } | Self::Import { .. } | Self::Pull(_) | Self::Files(_) | Self::Output(_) => 1,
         }
     }
 }

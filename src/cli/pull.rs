@@ -1,5 +1,6 @@
 //! `dueherald import --source NAME`: pulls a source of the config once.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -7,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::import::{ImportArgs, ImportFailure, ImportResult, tell};
 use crate::app::App;
-use crate::config::SourceKind;
-use crate::domain::SourceName;
-use crate::pipeline::{Pull, pull};
+use crate::config::{FolderSource, SourceKind};
+use crate::domain::{Merchant, MerchantId, SourceName};
+use crate::pipeline::{FileResult, Pull, TakeFiles, TakenFile, pull, take_files};
 use crate::source::sql::SqlSource;
 use crate::store::WriteMode;
 
@@ -29,7 +30,17 @@ pub(super) async fn run(
         let known = if known.is_empty() { "it has none".into() } else { format!("it has {}", known.join(", ")) };
         return Err(ImportFailure::Use(format!("the config has no source {name}; {known}")));
     };
-    let SourceKind::Sql(source) = &source.kind;
+    let source = match &source.kind {
+        SourceKind::Sql(database) => database,
+        SourceKind::Folder(folder) => {
+            let merchants = source.merchants(&app.policy.merchants);
+            return take_folder(name, folder, (args, &merchants), app, out).await;
+        }
+        SourceKind::Hook(_) => {
+            let text = format!("source {name} is a webhook: the lender's system pushes it; name a source that is read");
+            return Err(ImportFailure::Use(text));
+        }
+    };
     let sql = SqlSource::new(source.settings.clone(), Arc::clone(&app.clock));
     let job = Pull {
         source: &sql,
@@ -43,4 +54,53 @@ pub(super) async fn run(
     };
     let summary = pull(&*app.store, &*app.clock, job).await?;
     tell(out, &format!("source {name}"), args, &summary)
+}
+
+/// Takes the files of a folder, and writes a summary of each.
+async fn take_folder(
+    name: &SourceName,
+    source: &FolderSource,
+    (args, merchants): (&ImportArgs, &BTreeMap<MerchantId, Merchant>),
+    app: &App,
+    out: &mut (dyn Write + Send),
+) -> Result<ImportResult, ImportFailure> {
+    let job = TakeFiles {
+        source: name,
+        folder: Arc::new(source.folder.clone()),
+        settle: source.settle,
+        merchants,
+        mode: if args.dry_run { WriteMode::DryRun } else { WriteMode::Commit },
+        max_shown: args.max_shown,
+        holder: &format!("{}-by-hand", std::process::id()),
+    };
+    let files = take_files(&*app.store, &*app.clock, job).await?;
+    if files.is_empty() {
+        writeln!(out, "source {name}: no complete file in {}", source.folder.path.display())?;
+    }
+    let mut result = ImportResult::Whole;
+    for TakenFile { name: file, result: taken, not_moved } in files {
+        let input = format!("source {name}, {file}");
+        let is_whole = match taken {
+            FileResult::Taken(summary) => tell(out, &input, args, &summary)? == ImportResult::Whole,
+            FileResult::Same => {
+                writeln!(out, "{input}: was taken before; nothing changes")?;
+                true
+            }
+            FileResult::Left(reason) => {
+                writeln!(out, "{input}: was left: {reason}")?;
+                false
+            }
+            FileResult::Refused(reason) => {
+                writeln!(out, "{input}: was refused: {reason}")?;
+                false
+            }
+        };
+        if let Some(error) = &not_moved {
+            writeln!(out, "{input}: could not be moved: {error}")?;
+        }
+        if !is_whole || not_moved.is_some() {
+            result = ImportResult::InPart;
+        }
+    }
+    Ok(result)
 }

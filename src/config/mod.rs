@@ -76,7 +76,7 @@ pub use payments::Payments;
 pub use probe::{PROBE_TIMEOUT, Probes};
 pub use schedule::Scans;
 pub use secret::{Exposure, ReadFile, SecretOrigin, SecretUse};
-pub use sources::{DatabaseSource, Source, SourceKind};
+pub use sources::{DatabaseSource, FolderSource, HookProof, HookSource, SignatureEncoding, Source, SourceKind};
 pub use store_config::StoreConfig;
 pub use templates::Templates;
 

@@ -6,9 +6,13 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::config::DatabaseSource;
+use crate::config::{DatabaseSource, FolderSource, Source, SourceKind};
 use crate::domain::SourceName;
-use crate::pipeline::{Pull, PullError, RetryCounts, Summary, pull, retry_rejects};
+use crate::pipeline::figures::PULL_FAILURES;
+use crate::pipeline::{
+    FileResult, Pull, PullError, RetryCounts, Summary, TakeFiles, TakeFilesError, TakenFile, pull, retry_rejects,
+    take_files,
+};
 use crate::source::sql::SqlSource;
 use crate::store::WriteMode;
 
@@ -18,33 +22,82 @@ const SHOWN_OF_A_PULL: usize = 20;
 /// Pulls at the start, so that the ledger is fresh after a downtime, and then at every tick.
 ///
 /// `holder` stays the same when this begins again after a panic: the turn that was taken then is still its own.
-pub(super) async fn pull_on_schedule(app: Arc<App>, source: DatabaseSource, holder: String, stop: CancellationToken) {
-    let DatabaseSource { settings, schedule, overlap } = source;
-    let source = SqlSource::new(settings, Arc::clone(&app.clock));
+pub(super) async fn pull_on_schedule(app: Arc<App>, source: Source, holder: String, stop: CancellationToken) {
+    let schedule = match &source.kind {
+        SourceKind::Sql(database) => database.schedule.clone(),
+        SourceKind::Folder(folder) => folder.schedule.clone(),
+        SourceKind::Hook(_) => return,
+    };
     let mut tick = app.clock.now();
     while !stop.is_cancelled() {
-        if !was_pulled_since(&app, source.name(), tick).await {
-            let job = Pull {
-                source: &source,
-                merchants: &app.policy.merchants,
-                overlap,
-                from_start: false,
-                mode: WriteMode::Commit,
-                max_shown: SHOWN_OF_A_PULL,
-                holder: &holder,
-                stop: &stop,
-            };
-            log_pull(source.name(), pull(&*app.store, &*app.clock, job).await);
+        if !was_pulled_since(&app, &source.name, tick).await {
+            match &source.kind {
+                SourceKind::Sql(database) => drop(pull_now(&app, database, &holder, &stop).await),
+                SourceKind::Folder(folder) => take_folder(&app, &source, folder, &holder).await,
+                SourceKind::Hook(_) => {}
+            }
         }
         let now = app.clock.now();
         let Some(next) = schedule.next_after(now) else {
-            tracing::error!(source = %source.name(), "its schedule never fires again; it is pulled no more");
+            tracing::error!(source = %source.name, "its schedule never fires again; it is pulled no more");
             return stop.cancelled().await;
         };
         tick = next;
         tokio::select! {
             () = app.clock.sleep((next - now).to_std().unwrap_or_default()) => {}
             () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Pulls once. `false` if the pull did not come to its end.
+pub(super) async fn pull_now(app: &App, database: &DatabaseSource, holder: &str, stop: &CancellationToken) -> bool {
+    let source = SqlSource::new(database.settings.clone(), Arc::clone(&app.clock));
+    let job = Pull {
+        source: &source,
+        merchants: &app.policy.merchants,
+        overlap: database.overlap,
+        from_start: false,
+        mode: WriteMode::Commit,
+        max_shown: SHOWN_OF_A_PULL,
+        holder,
+        stop,
+    };
+    let pulled = pull(&*app.store, &*app.clock, job).await;
+    let is_done = pulled.is_ok();
+    log_pull(source.name(), pulled);
+    is_done
+}
+
+async fn take_folder(app: &App, source: &Source, folder: &FolderSource, holder: &str) {
+    let merchants = source.merchants(&app.policy.merchants);
+    let source = &source.name;
+    let job = TakeFiles {
+        source,
+        folder: Arc::new(folder.folder.clone()),
+        settle: folder.settle,
+        merchants: &merchants,
+        mode: WriteMode::Commit,
+        max_shown: SHOWN_OF_A_PULL,
+        holder,
+    };
+    let files = match take_files(&*app.store, &*app.clock, job).await {
+        Ok(files) => files,
+        Err(TakeFilesError::Busy(_)) => return tracing::info!(%source, "another process is reading"),
+        Err(error) => {
+            metrics::counter!(PULL_FAILURES, "source" => source.to_string()).increment(1);
+            return tracing::error!(%source, %error, "the files were not taken; the next tick goes on");
+        }
+    };
+    for TakenFile { name, result, not_moved } in files {
+        match result {
+            FileResult::Taken(summary) => log_summary(source, &summary, Some(&name)),
+            FileResult::Same => tracing::info!(%source, file = name, "a file was taken before: nothing changes"),
+            FileResult::Left(reason) => tracing::warn!(%source, file = name, reason, "a file was left"),
+            FileResult::Refused(reason) => tracing::error!(%source, file = name, reason, "a file was refused"),
+        }
+        if let Some(error) = not_moved {
+            tracing::error!(%source, file = name, error, "a file could not be moved");
         }
     }
 }
@@ -63,13 +116,17 @@ fn log_pull(source: &SourceName, pulled: Result<Summary, PullError>) {
         Err(PullError::Stopped(_)) => return tracing::info!(%source, "the pull was stopped; the next one goes on"),
         Err(error) => return tracing::error!(%source, %error, "the pull broke off; the next tick goes on"),
     };
+    log_summary(source, &summary, None);
+}
+
+fn log_summary(source: &SourceName, summary: &Summary, file: Option<&str>) {
     for rejected in &summary.shown {
         tracing::warn!(%source, row = rejected.place(), reason = rejected.reason(), "a row was rejected");
     }
     for left_out in &summary.left_out_shown {
         tracing::warn!(%source, row = left_out.place(), reason = left_out.reason(), "a row was taken without a cell");
     }
-    let Summary { new, changed, same, rejected, unreadable, waiting, left_out, .. } = summary;
+    let Summary { new, changed, same, rejected, unreadable, waiting, left_out, .. } = *summary;
     if unreadable > 0 {
         tracing::error!(
             %source,
@@ -77,7 +134,7 @@ fn log_pull(source: &SourceName, pulled: Result<Summary, PullError>) {
             "rejected rows hold no reminder, because their merchant or instalment cannot be read"
         );
     }
-    tracing::info!(%source, new, changed, same, rejected, waiting, cells_left_out = left_out, "pulled");
+    tracing::info!(%source, file, new, changed, same, rejected, waiting, cells_left_out = left_out, "pulled");
 }
 
 /// The config may know merchants, and this version may understand records, that the last one did not.

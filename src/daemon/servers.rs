@@ -15,6 +15,7 @@ use crate::http::api::Api;
 use crate::http::callbacks::Inbox;
 use crate::http::console::Console;
 use crate::http::health::TaskKind;
+use crate::http::hooks::{self, Hooks};
 use crate::http::public::Public;
 use crate::http::{self, ConnectionLimits, api, callbacks, console, public};
 
@@ -24,10 +25,11 @@ pub(super) async fn serve_web(app: &Arc<App>, shares: Shares, supervisor: &Super
     let callbacks = callbacks::router(Inbox::of(app), &public.limits);
     let pages = public::router(public).merge(callbacks);
     serve("server:public", app.config.http.public, pages, shares.public, &app.clock, supervisor).await?;
-    let api = &app.config.api;
-    if api.is_enabled || !api.tokens.is_empty() || has_token(app).await {
+    let (api, hooks) = (&app.config.api, Hooks::of(app));
+    if api.is_enabled || !api.tokens.is_empty() || hooks.is_some() || has_token(app).await {
         let server = Server { task: "server:api", address: api.listen, limits: shares.api, bounds_bodies: true };
-        server.start(api::router(Api::of(app)), &app.clock, supervisor)?;
+        let router = hooks.map_or_else(Router::new, hooks::router).merge(api::router(Api::of(app)));
+        server.start(router, &app.clock, supervisor)?;
     }
     Ok(())
 }

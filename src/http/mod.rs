@@ -6,6 +6,7 @@
 //! | `unsubscribe` | `/u/{token}`: the page on which the recipient of an e-mail unsubscribes |
 //! | `callbacks` | `/callbacks/{gateway}/{secret}`: reports and answers from providers |
 //! | `api` | `/api/v1/…`: requests of the lender's own systems |
+//! | `hooks` | `/api/v1/hooks/{source}`: webhooks of the lender's own systems |
 //! | `console` | `/console/…`: the desk of the staff |
 //! | `landing` | the content of a landing page, derived from the facts; pure |
 //! | `ways` | the ways to repay that it offers, and the target of each; pure |
@@ -34,6 +35,7 @@ pub mod console;
 pub mod demo;
 mod go;
 pub mod health;
+pub mod hooks;
 pub mod hosts;
 mod landing;
 pub mod limit;

@@ -21,6 +21,8 @@ pub struct Freshness {
     /// How fresh each is, as far as is known here. It only ever becomes later, so what is fresh by it is
     /// fresh.
     known: Mutex<BTreeMap<SourceName, DateTime<Utc>>>,
+    /// The sources that tell of payments.
+    telling: Vec<SourceName>,
     /// The sources that ask the lender's database how new its data is.
     with_data_age: BTreeSet<SourceName>,
     /// The only merchant that a source feeds.
@@ -121,6 +123,17 @@ impl Freshness {
     #[must_use]
     pub fn feeding(self, feeds: impl IntoIterator<Item = (SourceName, MerchantId)>) -> Self {
         Self { feeds: feeds.into_iter().collect(), ..self }
+    }
+
+    /// The same, knowing that these sources tell of payments: their ledger is right about what is paid.
+    #[must_use]
+    pub fn telling_of_payments(self, sources: impl IntoIterator<Item = SourceName>) -> Self {
+        Self { telling: sources.into_iter().collect(), ..self }
+    }
+
+    /// The sources that tell of payments.
+    pub(super) fn telling(&self) -> &[SourceName] {
+        &self.telling
     }
 
     /// The same, knowing that these sources ask how new the lender's data is.

@@ -46,8 +46,7 @@ impl Reconciler {
     /// Ends pending payments that nobody booked in time, and posted ones that the ledger does not show.
     async fn settle_payments(&self) -> Result<(), StoreError> {
         let Dispatcher { store, freshness, .. } = &*self.dispatcher;
-        let telling: Vec<_> = freshness.sources().cloned().collect();
-        let PaymentSettlement { lapsed, overruled } = store.settle_payments(&telling).await?;
+        let PaymentSettlement { lapsed, overruled } = store.settle_payments(freshness.telling()).await?;
         if lapsed > 0 {
             tracing::warn!(payments = lapsed, "pending payments were not booked in time; the ledger decides");
         }

@@ -72,6 +72,11 @@ impl TextInput {
         Self::of_seekable(spool, options)
     }
 
+    /// Reads a copy of a file.
+    pub(super) fn of_spool(spool: SpooledTempFile, options: TextOptions) -> Result<Self, SourceError> {
+        Self::of_seekable(spool, options)
+    }
+
     fn of_seekable(mut input: impl Read + Seek + Send + 'static, options: TextOptions) -> Result<Self, SourceError> {
         let length = input.seek(SeekFrom::End(0)).map_err(unreadable)?;
         input.rewind().map_err(unreadable)?;

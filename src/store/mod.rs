@@ -22,6 +22,7 @@ mod answer;
 mod api;
 mod audit;
 mod audit_entries;
+mod delivery;
 mod encryption;
 mod funnel;
 mod gateway_state;
@@ -66,6 +67,7 @@ pub use api::{
     RequestStart, TOKEN_USE_GRAIN, TokenRecord,
 };
 pub use audit::{AuditFilter, AuditStore};
+pub use delivery::{Delivery, DeliveryStore, KeptDelivery, NewDelivery};
 pub use encryption::{EncryptionStore, Protection, ReencryptionStep};
 pub use funnel::FunnelStore;
 pub use gateway_state::GatewayStateStore;
@@ -234,6 +236,7 @@ pub trait Store:
     AnswerStore
     + ApiStore
     + AuditStore
+    + DeliveryStore
     + EncryptionStore
     + FunnelStore
     + GatewayStateStore
@@ -267,6 +270,7 @@ impl<S> Store for S where
     S: AnswerStore
         + ApiStore
         + AuditStore
+        + DeliveryStore
         + EncryptionStore
         + FunnelStore
         + GatewayStateStore

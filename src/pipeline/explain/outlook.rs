@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DueDateFacts, Reason};
-use crate::domain::{NewReminder, ReminderId, ReminderKey};
+use super::{DueDateFacts, PaymentView, Reason};
+use crate::domain::{NewReminder, PaymentStage, ReminderId, ReminderKey};
 use crate::pipeline::LinkGates;
 use crate::plan::{Account, Contact, Decision, Policy, Precedence, Progress, decide};
 
@@ -111,6 +111,10 @@ impl QueueOutlook<'_> {
     fn decide(&self, reminder: &NewReminder, at: DateTime<Utc>) -> Decision {
         let channel = reminder.key.channel;
         let mut account = self.account(reminder);
+        // A pending payment holds nothing once its time is over.
+        let payments = || self.facts.iter().flat_map(|facts| &facts.payments);
+        let holds = |one: &PaymentView| one.stage == PaymentStage::Holding && at < one.until;
+        account.pending.retain(|id| payments().any(|one| one.installment == *id && holds(one)));
         account.contacts.retain(|contact| !self.all.contains_key(&contact.key));
         account.contacts.iter_mut().for_each(|contact| contact.progress = self.later(contact.progress, at));
         let known = self.all.values().filter_map(|known| {

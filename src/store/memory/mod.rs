@@ -3,6 +3,7 @@
 mod api;
 mod audit;
 mod claims;
+mod deliveries;
 mod digits;
 mod encryption;
 mod funnel;
@@ -36,6 +37,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::api::ApiTables;
 use self::audit::AuditTables;
+use self::deliveries::DeliveryEntry;
 use self::incarnation::Incarnations;
 use self::ledger::Ledger;
 use self::notices::Notices;
@@ -85,6 +87,7 @@ struct Tables {
     staff: UserTables,
     audit: AuditTables,
     webhooks: WebhookTables,
+    deliveries: Vec<DeliveryEntry>,
 }
 
 impl MemoryStore {

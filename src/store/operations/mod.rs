@@ -10,6 +10,7 @@ mod audit;
 mod claims;
 mod clicks;
 mod contacts;
+mod deliveries;
 mod digits;
 mod encryption;
 mod fallback;

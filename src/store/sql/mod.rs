@@ -12,6 +12,7 @@ pub(super) mod channel;
 pub(super) mod clauses;
 pub(super) mod click;
 pub(super) mod contact;
+pub(super) mod delivery;
 pub(super) mod digits;
 pub(super) mod encryption;
 pub(super) mod event;

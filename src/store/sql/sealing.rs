@@ -126,6 +126,23 @@ pub(in crate::store) fn open_cells(
     open(ring, &cells_place(columns), &cells, "reject.cells")
 }
 
+/// The body of a delivery, beside its columns `[source, digest]`.
+pub(in crate::store) fn sealed_delivery(ring: Option<&KeyRing>, [source, digest]: [&str; 2], body: &str) -> String {
+    ring.map_or_else(|| body.to_owned(), |ring| ring.seal(&["delivery", source, digest], body))
+}
+
+/// Opens [`sealed_delivery`], or gives it as it is: an object or an array begins with a brace or a bracket.
+pub(in crate::store) fn open_delivery(
+    ring: Option<&KeyRing>,
+    [source, digest]: [&str; 2],
+    body: String,
+) -> Result<String, StoreError> {
+    if body.starts_with(['{', '[']) {
+        return Ok(body);
+    }
+    open(ring, &["delivery", source, digest], &body, "delivery.body")
+}
+
 fn cells_place([installment, merchant, source]: [&str; 3]) -> [&str; 4] {
     ["reject", installment, merchant, source]
 }

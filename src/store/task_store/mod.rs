@@ -7,6 +7,7 @@
 
 mod api;
 mod audit;
+mod deliveries;
 mod encryption;
 mod gateway_states;
 mod holds;

@@ -40,7 +40,7 @@ amount_unit = "minor"
 const URL: (&str, &str) = ("CORE_URL", "mysql://reader:s3cret@db.example.com/lending?ssl-mode=VERIFY_IDENTITY");
 
 fn database(source: &Source) -> &DatabaseSource {
-    let SourceKind::Sql(source) = &source.kind;
+    let SourceKind::Sql(source) = &source.kind else { panic!("it is of kind sql") };
     source
 }
 

@@ -2,6 +2,7 @@
 
 mod branches;
 mod commands;
+mod folder;
 mod lender;
 mod limits;
 mod odd_values;

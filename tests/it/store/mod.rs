@@ -12,6 +12,7 @@ mod claims;
 mod connections;
 mod costs;
 mod crossing;
+mod deliveries;
 mod encryption;
 mod fallbacks;
 mod first_release;
@@ -247,6 +248,9 @@ macro_rules! every_case_on {
                 a_source_is_read_forward_only,
                 each_branch_is_read_forward_only,
                 the_merchants_that_a_source_has_named_stay,
+            }
+            deliveries {
+                a_delivery_counts_once_and_a_signal_is_news_again,
             }
             payments {
                 what_is_posted_counts_and_an_older_row_does_not_undo_it,

@@ -15,9 +15,9 @@ use dueherald::domain::{
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
     AuditFilter, BorrowerSearch, ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptAnswer, KeptRecord,
-    KeptReport, LedgerPart, NextLook, RehomeScope, RejectFilter, ReminderFilter, ReplyFilter, ReplyReading,
-    ReportAction, ReportBatch, RequestClaim, RequestEnd, StatusReport, Stop, Store, Subject, SuppressionChangeFilter,
-    SuppressionFilter, WriteMode,
+    KeptReport, LedgerPart, NewDelivery, NextLook, RehomeScope, RejectFilter, ReminderFilter, ReplyFilter,
+    ReplyReading, ReportAction, ReportBatch, RequestClaim, RequestEnd, StatusReport, Stop, Store, Subject,
+    SuppressionChangeFilter, SuppressionFilter, WriteMode,
 };
 use futures_util::future::BoxFuture;
 
@@ -181,6 +181,11 @@ fn told(material: &Material) -> ReportBatch {
     ReportBatch { gateway: kannel(), fates: vec![fate], replies: vec![reply], confirm }
 }
 
+fn delivery(digest: &str) -> NewDelivery {
+    let (source, body) = ("books".parse().expect("a name"), Some("{}".to_owned()));
+    NewDelivery { source, digest: digest.to_owned(), body, is_signal: true }
+}
+
 /// An operation whose result does not matter here, only that it succeeds.
 macro_rules! operations {
     ($($name:ident: |$store:ident, $material:ident| $call:expr,)+) => {
@@ -226,6 +231,9 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
     payments: |store, m| store.payments(&mall(), &m.name.parse().expect("an id")),
     pending_payments: |store, m| store.pending_payments(),
     settle_payments: |store, m| store.settle_payments(&["books".parse().expect("a name")]),
+    keep_delivery: |store, m| store.keep_delivery(&delivery(&m.name)),
+    waiting_deliveries: |store, m| store.waiting_deliveries(&delivery(&m.name).source, 10),
+    end_delivery: |store, m| store.end_delivery(1),
     note_source: |store, m| store.note_source(&SourceState {
         read_to: Some(start()), pulled_at: Some(start()),
         branches: [("loans".parse().expect("a name"), start())].into(),
