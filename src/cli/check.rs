@@ -8,7 +8,6 @@ mod senders;
 mod source_list;
 mod sources;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -20,12 +19,11 @@ use secrecy::ExposeSecret;
 use super::dispatch;
 use super::gateway::pace;
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseUrl, GatewayConfig, Source, SourceKind};
-use crate::domain::{GatewayName, Merchant, MerchantId, duration, is_shortened};
+use crate::config::{Config, DatabaseUrl, GatewayConfig};
+use crate::domain::{GatewayName, Merchant, duration, is_shortened};
 use crate::gateway::Gateway;
 use crate::plan::{Clause, local_date, pack};
 use crate::render::Renderer;
-use crate::source::sql::SqlSource;
 use crate::store::{Protection, RejectCounts, Store};
 
 /// Reads the config and shows what it means, or every mistake in it with its line.
@@ -35,6 +33,9 @@ pub struct CheckArgs {
     #[arg(long)]
     pub online: bool,
 }
+
+/// The command about instalments that vanished.
+const ACCEPT: &str = "see `dueherald source accept --help`";
 
 /// How far apart the clocks of the database and of the machine may be.
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
@@ -58,12 +59,17 @@ impl<'a> CheckedEndpoint<'a> {
         let answer = async {
             let counts = store.reject_counts().await.map_err(|error| error.to_string())?;
             Ok(match counts {
-                RejectCounts { faulty: 0, waiting: 0, unreadable: 0 } => "none".to_owned(),
-                RejectCounts { faulty, waiting, unreadable } => format!(
-                    "{faulty} hold reminders, {waiting} payments wait for their instalment, {unreadable} cannot be \
-                     read and hold \
-                     nothing; see `dueherald rejects list`"
-                ),
+                RejectCounts { faulty: 0, vanished: 0, waiting: 0, unreadable: 0 } => "none".to_owned(),
+                RejectCounts { faulty, vanished, waiting, unreadable } => {
+                    let vanished = match vanished {
+                        0 => String::new(),
+                        some => format!("; {some} vanished from their source and hold theirs, {ACCEPT}"),
+                    };
+                    format!(
+                        "{faulty} hold reminders, {waiting} payments wait for their instalment, {unreadable} cannot be \
+                         read and hold nothing; see `dueherald rejects list`{vanished}"
+                    )
+                }
             })
         };
         Self { name: "rejected records".to_owned(), answer: Box::pin(answer) }
@@ -148,40 +154,6 @@ impl<'a> CheckedEndpoint<'a> {
             Ok(encryption + &verifiers)
         };
         Self { name: "personal data".to_owned(), answer: Box::pin(answer) }
-    }
-
-    /// A source: whether its query can be used, and what it brought is young enough to remind from, as far as `store`
-    /// knows.
-    pub fn source(
-        source: &'a Source,
-        merchants: &'a BTreeMap<MerchantId, Merchant>,
-        store: Option<&'a dyn Store>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let name = source.name.clone();
-        Self::new(format!("source {name}"), async move {
-            let database = match &source.kind {
-                SourceKind::Sql(database) => database,
-                SourceKind::Folder(folder) => {
-                    folder.folder.files().map_err(|error| format!("its folder cannot be read: {error}"))?;
-                    return source_list::fresh(source, store, &*clock).await;
-                }
-                SourceKind::Hook(_) => return Ok(()),
-            };
-            let sql = SqlSource::new(database.settings.clone(), Arc::clone(&clock));
-            let mut reader = sql.connect(merchants).await.map_err(|error| error.problem.to_string())?;
-            let looked_at = sources::look_at(&sql, &mut reader).await;
-            let passed_over: Vec<_> = reader.unknown_columns().iter().map(ToString::to_string).collect();
-            reader.close().await;
-            looked_at.map_err(|error| match &error.branch {
-                Some(branch) => format!("branch {branch}: {}", error.problem),
-                None => error.problem.to_string(),
-            })?;
-            if !passed_over.is_empty() {
-                return Err(passed_over.join("; "));
-            }
-            source_list::fresh(source, store, &*clock).await
-        })
     }
 
     /// A gateway.

@@ -22,7 +22,7 @@ pub struct ImportArgs {
     #[arg(value_name = "FILE", required_unless_present = "source")]
     pub file: Option<PathBuf>,
     /// Pull this source of the config once, instead of reading a file.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "format", "rejects"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "format"])]
     pub source: Option<SourceName>,
     /// Pull all of the source again, not only what was changed.
     // `requires` alone asks for nothing where the other one is in conflict with what is there.
@@ -43,8 +43,8 @@ pub struct ImportArgs {
     /// Check and compare everything, write nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Write every rejected line to this file, with its line number and reason, to be mended and imported. It holds
-    /// personal data.
+    /// Write every rejected line to this file, with its line number and reason, to be mended and imported (of a source
+    /// as JSON lines). It holds personal data.
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
     /// Show at most this many rejected lines.
@@ -145,7 +145,7 @@ pub async fn run<L: Ledger + ?Sized>(
     };
     let input = open(file, TextOptions { encoding: args.encoding, strict: args.strict })?;
     let (length, encoding) = (input.length, input.encoding);
-    let rejects = args.rejects.as_deref().map(|path| open_rejects(path, file)).transpose()?;
+    let rejects = args.rejects.as_deref().map(|path| open_rejects(path, Some(file))).transpose()?;
     let job = Import {
         input,
         format: args.format.or_else(|| Format::of_path(file)),
@@ -204,8 +204,9 @@ pub(super) fn tell(
 }
 
 /// Opens the rejects file, readable by its owner alone: it holds personal data.
-fn open_rejects(path: &Path, input: &Path) -> Result<Box<dyn Write + Send>, ImportFailure> {
-    let same = path.canonicalize().is_ok_and(|rejects| input.canonicalize().is_ok_and(|input| input == rejects));
+pub(super) fn open_rejects(path: &Path, input: Option<&Path>) -> Result<Box<dyn Write + Send>, ImportFailure> {
+    let input = input.and_then(|input| input.canonicalize().ok());
+    let same = input.is_some_and(|input| path.canonicalize().is_ok_and(|rejects| input == rejects));
     if same {
         return Err(ImportFailure::Use(format!(
             "--rejects {} is the file that is read, and would be overwritten; name another one",
@@ -247,7 +248,8 @@ fn write_words(out: &mut dyn Write, input: &str, args: &ImportArgs, summary: &Su
         ("same", summary.same),
         ("rejected", summary.rejected),
     ];
-    counts.extend([("waiting", summary.waiting)].into_iter().filter(|(_, count)| *count > 0));
+    let seldom = [("waiting", summary.waiting), ("vanished", summary.vanished)];
+    counts.extend(seldom.into_iter().filter(|(_, count)| *count > 0));
     let width = counts.iter().map(|(_, count)| HumanCount(*count).to_string().len()).max().unwrap_or(0);
     for (word, count) in counts {
         writeln!(out, "  {word:<8}  {:>width$}", HumanCount(count).to_string())?;
@@ -316,15 +318,26 @@ fn write_what_follows(out: &mut dyn Write, args: &ImportArgs, summary: &Summary)
         writeln!(out, "… and {} more rejected {lines}", HumanCount(hidden))?;
     }
     match &args.rejects {
+        Some(path) if args.source.is_some() => {
+            writeln!(out, "every rejected row is in {}; mend the source, or the file and import that", path.display())?
+        }
         Some(path) => writeln!(
             out,
             "every rejected line is in {path}; mend it and run: dueherald import {path}",
             path = path.display()
         )?,
-        None if hidden > 0 && args.source.is_none() => {
+        None if hidden > 0 => {
             writeln!(out, "--rejects FILE writes every rejected line to a file that can be mended and imported")?
         }
         None => {}
+    }
+    if summary.vanished_held > 0 {
+        writeln!(
+            out,
+            "{} instalments are no longer in the source, far more than usual: none is cancelled, their reminders are \
+             held; see: dueherald source accept --help",
+            HumanCount(summary.vanished_held)
+        )?;
     }
     let holding = summary.rejected - summary.unreadable;
     if holding > 0 && !args.dry_run {
@@ -361,6 +374,8 @@ fn as_json(args: &ImportArgs, summary: &Summary) -> serde_json::Value {
         "rejected_shown": summary.shown.iter().map(fault).collect::<Vec<_>>(),
         "rejected_unreadable": summary.unreadable,
         "waiting": summary.waiting,
+        "vanished": summary.vanished,
+        "vanished_held": summary.vanished_held,
         "cells_left_out": summary.left_out,
         "not_allowed": summary.not_allowed,
         "cells_left_out_shown": summary.left_out_shown.iter().map(fault).collect::<Vec<_>>(),

@@ -34,6 +34,7 @@ mod route;
 mod run;
 mod scan;
 mod secret_input;
+mod source;
 mod store_only;
 mod suppress;
 pub mod table;
@@ -88,6 +89,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Look at records that could not be applied; they hold the reminders of their instalments
     Rejects(rejects::RejectsArgs),
+    /// Look at the sources of the ledger
+    Source(source::SourceArgs),
     /// Plan the reminders that come into view
     Scan(scan::ScanArgs),
     /// Simulate the coming days: messages, segments, cost, peaks; or compare the rules of two configs
@@ -366,6 +369,7 @@ async fn with_app(command: Command, app: App, out: &mut (dyn Write + Send)) -> R
         Command::Resend(args) => resend::run(args, &app, out).await,
         Command::Audit(args) => audit::run(args, &app, out).await,
         Command::Evidence(args) => evidence::run(args, &app, out).await,
+        Command::Source(args) => source::run(args, &app, out).await,
         Command::Route(args) => route::run(args, &app, out).await,
         Command::Notice(args) => notice::run(args, &app, out).await,
         Command::Receipts(args) => receipts::run(args, &app, &mut io::stdin(), out).await,

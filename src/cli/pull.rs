@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::import::{ImportArgs, ImportFailure, ImportResult, tell};
+use super::import::{ImportArgs, ImportFailure, ImportResult, open_rejects, tell};
 use crate::app::App;
 use crate::config::{FolderSource, SourceKind};
 use crate::domain::{Merchant, MerchantId, SourceName};
-use crate::pipeline::{FileResult, Pull, TakeFiles, TakenFile, pull, take_files};
+use crate::pipeline::{FileResult, Pull, RejectsFile, TakeFiles, TakenFile, pull, take_files};
 use crate::source::sql::SqlSource;
 use crate::store::WriteMode;
 
@@ -33,6 +33,10 @@ pub(super) async fn run(
     let source = match &source.kind {
         SourceKind::Sql(database) => database,
         SourceKind::Folder(folder) => {
+            if args.rejects.is_some() {
+                let text = format!("--rejects is for sources of kind sql; source {name} keeps its files");
+                return Err(ImportFailure::Use(text));
+            }
             let merchants = source.merchants(&app.policy.merchants);
             return take_folder(name, folder, (args, &merchants), app, out).await;
         }
@@ -42,12 +46,20 @@ pub(super) async fn run(
         }
     };
     let sql = SqlSource::new(source.settings.clone(), Arc::clone(&app.clock));
+    let rejects = args.rejects.as_deref().map(|path| {
+        let file = open_rejects(path, None)?;
+        RejectsFile::new(file).map_err(|source| ImportFailure::File { path: path.to_owned(), source })
+    });
+    let rejects = rejects.transpose()?;
     let job = Pull {
         source: &sql,
         merchants: &app.policy.merchants,
         overlap: source.overlap,
         from_start: args.from_start,
+        sweeps: source.full_read.is_some(),
+        max_vanishing: source.max_vanishing,
         mode: if args.dry_run { WriteMode::DryRun } else { WriteMode::Commit },
+        rejects: rejects.as_ref(),
         max_shown: args.max_shown,
         holder: &format!("{}-by-hand", std::process::id()),
         stop: &CancellationToken::new(),

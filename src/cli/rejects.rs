@@ -83,7 +83,7 @@ pub(super) async fn run(
             print(out, args.format, &args.format.times(merchants), &rows)?;
         }
         RejectsCommand::List(ListArgs { merchant, installment, after, limit, format, .. }) => {
-            let filter = RejectFilter { merchant, installment, after, limit, waits: None };
+            let filter = RejectFilter { merchant, installment, after, limit, ..RejectFilter::default() };
             let rows: Vec<_> = store.rejects(&filter).await?.into_iter().map(RejectRow::of).collect();
             refuse_typo(merchants, filter.merchant.as_ref(), rows.is_empty())?;
             print(out, format, &format.times(merchants), &rows)?;

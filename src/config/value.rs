@@ -190,6 +190,17 @@ pub(super) fn grace_days(value: &Value<'_>) -> Result<GraceDays, String> {
     Ok(GraceDays { all: 0, products: products.iter().map(of_product).collect::<Result<_, _>>()? })
 }
 
+/// A share of a whole, from 0 to 1.
+pub(super) fn share(value: &Value<'_>) -> Result<Decimal, String> {
+    let written = match value.node {
+        DeValue::Integer(digits) => digits.as_str().to_owned(),
+        DeValue::Float(digits) => digits.as_str().to_owned(),
+        _ => value.text()?.to_owned(),
+    };
+    let share = Decimal::from_str_exact(&written).ok().filter(|share| (Decimal::ZERO..=Decimal::ONE).contains(share));
+    share.ok_or_else(|| format!("{} is no share; write 0 to 1, for example 0.05", value.shown()))
+}
+
 /// The unit of amounts.
 pub(super) fn amount_unit(value: &Value<'_>) -> Result<AmountUnit, String> {
     word(value, &[("major", AmountUnit::Major), ("minor", AmountUnit::Minor)])

@@ -7,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::{DatabaseSource, FolderSource, Source, SourceKind};
-use crate::domain::SourceName;
+use crate::domain::{SourceName, SourceState};
 use crate::pipeline::figures::PULL_FAILURES;
 use crate::pipeline::{
     FileResult, Pull, PullError, RetryCounts, Summary, TakeFiles, TakeFilesError, TakenFile, pull, retry_rejects,
     take_files,
 };
+use crate::plan::Schedule;
 use crate::source::sql::SqlSource;
 use crate::store::WriteMode;
 
@@ -30,7 +31,7 @@ pub(super) async fn pull_on_schedule(app: Arc<App>, source: Source, holder: Stri
     };
     let mut tick = app.clock.now();
     while !stop.is_cancelled() {
-        if !was_pulled_since(&app, &source.name, tick).await {
+        if state_of(&app, &source.name).await.pulled_at.is_none_or(|at| at < tick) {
             match &source.kind {
                 SourceKind::Sql(database) => drop(pull_now(&app, database, &holder, &stop).await),
                 SourceKind::Folder(folder) => take_folder(&app, &source, folder, &holder).await,
@@ -53,11 +54,15 @@ pub(super) async fn pull_on_schedule(app: Arc<App>, source: Source, holder: Stri
 /// Pulls once. `false` if the pull did not come to its end.
 pub(super) async fn pull_now(app: &App, database: &DatabaseSource, holder: &str, stop: &CancellationToken) -> bool {
     let source = SqlSource::new(database.settings.clone(), Arc::clone(&app.clock));
+    let state = state_of(app, source.name()).await;
     let job = Pull {
         source: &source,
         merchants: &app.policy.merchants,
         overlap: database.overlap,
-        from_start: false,
+        from_start: is_full_read_due(database.full_read.as_ref(), &state, app.clock.now()),
+        sweeps: database.full_read.is_some(),
+        max_vanishing: database.max_vanishing,
+        rejects: None,
         mode: WriteMode::Commit,
         max_shown: SHOWN_OF_A_PULL,
         holder,
@@ -102,11 +107,18 @@ async fn take_folder(app: &App, source: &Source, folder: &FolderSource, holder: 
     }
 }
 
-/// Whether another daemon has done this tick already.
-async fn was_pulled_since(app: &App, source: &SourceName, tick: DateTime<Utc>) -> bool {
+/// How far a source was read: another daemon may have done this tick already.
+async fn state_of(app: &App, source: &SourceName) -> SourceState {
     // The pull that follows logs a store failure.
     let states = app.store.sources().await.unwrap_or_default();
-    states.iter().any(|state| state.name == *source && state.pulled_at.is_some_and(|at| at >= tick))
+    states.into_iter().find(|state| state.name == *source).unwrap_or_else(|| SourceState::new(source.clone()))
+}
+
+/// Whether a full read was to begin since the last one, or since the last pull if there was none yet.
+fn is_full_read_due(full_read: Option<&Schedule>, state: &SourceState, now: DateTime<Utc>) -> bool {
+    let last = state.full_read_at.or(state.pulled_at);
+    let next = full_read.zip(last).and_then(|(schedule, last)| schedule.next_after(last));
+    next.is_some_and(|next| next <= now)
 }
 
 fn log_pull(source: &SourceName, pulled: Result<Summary, PullError>) {
@@ -126,7 +138,7 @@ fn log_summary(source: &SourceName, summary: &Summary, file: Option<&str>) {
     for left_out in &summary.left_out_shown {
         tracing::warn!(%source, row = left_out.place(), reason = left_out.reason(), "a row was taken without a cell");
     }
-    let Summary { new, changed, same, rejected, unreadable, waiting, left_out, .. } = *summary;
+    let Summary { new, changed, same, rejected, unreadable, waiting, left_out, vanished, .. } = *summary;
     if unreadable > 0 {
         tracing::error!(
             %source,
@@ -134,7 +146,7 @@ fn log_summary(source: &SourceName, summary: &Summary, file: Option<&str>) {
             "rejected rows hold no reminder, because their merchant or instalment cannot be read"
         );
     }
-    tracing::info!(%source, file, new, changed, same, rejected, waiting, cells_left_out = left_out, "pulled");
+    tracing::info!(%source, file, new, changed, same, rejected, waiting, cells_left_out = left_out, vanished, "pulled");
 }
 
 /// The config may know merchants, and this version may understand records, that the last one did not.

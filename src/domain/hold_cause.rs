@@ -17,6 +17,9 @@ pub enum HoldReason {
     Paused,
     /// A record of one of its instalments could not be applied: it may be paid. The subject is merchant and instalment.
     RejectedRecord,
+    /// The source of one of its instalments has it no longer, as so many others that nobody believes it yet. The
+    /// subject is merchant and instalment.
+    Vanished,
     /// A payment of one of its instalments is reported and not booked yet. The subject is merchant and instalment.
     PaymentPending,
     /// Every way to repay that it could lead to is closed, or found to be out of order. The subject is a fingerprint of
@@ -38,10 +41,9 @@ pub enum HoldReason {
     OnlyTo,
 }
 words!(HoldReason {
-    Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record",
-    PaymentPending => "payment_pending", NoRoute => "no_route",
-    BadTemplate => "bad_template", StaleSource => "stale_source", UnreadReply => "unread_reply", Volume => "volume",
-    OnlyTo => "only_to",
+    Stopped => "stopped", Paused => "paused", RejectedRecord => "rejected_record", Vanished => "vanished",
+    PaymentPending => "payment_pending", NoRoute => "no_route", BadTemplate => "bad_template",
+    StaleSource => "stale_source", UnreadReply => "unread_reply", Volume => "volume", OnlyTo => "only_to",
 });
 
 impl HoldReason {
@@ -53,6 +55,10 @@ impl HoldReason {
             Self::Paused => "its notice is paused",
             Self::RejectedRecord => {
                 "a record of the instalment could not be applied, so it may be paid; see `dueherald rejects list`"
+            }
+            Self::Vanished => {
+                "its source has the instalment no longer, and far more vanished than usual; see `dueherald source \
+                 accept`"
             }
             Self::PaymentPending => "a payment of the instalment is reported, and the ledger has not booked it yet",
             Self::NoRoute => "every way to repay that it could lead to is closed or out of order",
@@ -97,6 +103,12 @@ impl HoldCause {
     #[must_use]
     pub fn payment(merchant: &MerchantId, installment: &InstallmentId) -> Self {
         Self::new(HoldReason::PaymentPending, format_args!("{merchant}/{installment}"))
+    }
+
+    /// The cause that the absence of an instalment from its source is.
+    #[must_use]
+    pub fn vanished(merchant: &MerchantId, installment: &InstallmentId) -> Self {
+        Self::new(HoldReason::Vanished, format_args!("{merchant}/{installment}"))
     }
 
     /// The cause that a day of too much is for a merchant.

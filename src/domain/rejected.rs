@@ -37,6 +37,8 @@ pub enum RecordKind {
     Row,
     /// A payment: the amount paid of an instalment, or its status.
     Amendment,
+    /// An instalment that its source has no longer, held until a person or the source says what that means.
+    Vanished,
 }
 
 impl RecordKind {
@@ -46,19 +48,23 @@ impl RecordKind {
         match self {
             Self::Row => "row",
             Self::Amendment => "payment",
+            Self::Vanished => "vanished",
         }
     }
 }
 
 /// A word that is no [`RecordKind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not one of row, payment")]
+#[error("is not one of row, payment, vanished")]
 pub struct UnknownRecordKind;
 
 impl std::str::FromStr for RecordKind {
     type Err = UnknownRecordKind;
     fn from_str(word: &str) -> Result<Self, UnknownRecordKind> {
-        [Self::Row, Self::Amendment].into_iter().find(|kind| kind.as_str() == word).ok_or(UnknownRecordKind)
+        [Self::Row, Self::Amendment, Self::Vanished]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or(UnknownRecordKind)
     }
 }
 
@@ -102,6 +108,21 @@ impl RejectedRecord {
             cells: amendment.cells(),
             waits: true,
             reason: cause.problem().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// An instalment that `source` has no longer.
+    #[must_use]
+    pub fn vanished(merchant: &MerchantId, installment: &InstallmentId, source: &SourceName) -> Self {
+        Self {
+            source: Some(source.clone()),
+            kind: RecordKind::Vanished,
+            merchant: Some(merchant.clone()),
+            installment: Some(installment.clone()),
+            cells: RecordCells::default(),
+            waits: false,
+            reason: "its source has it no longer, and far more vanished than usual; see dueherald source accept --help"
+                .to_owned(),
         }
     }
 

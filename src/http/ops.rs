@@ -168,6 +168,7 @@ fn set_reject_gauges(counts: Option<RejectCounts>) {
         gauge!(REJECTS, "state" => state).set(count.map_or(f64::NAN, |count| count as f64));
     };
     set("held", counts.map(|counts| counts.faulty));
+    set("vanished", counts.map(|counts| counts.vanished));
     set("waiting", counts.map(|counts| counts.waiting));
     set("unreadable", counts.map(|counts| counts.unreadable));
 }
@@ -249,9 +250,8 @@ fn describe() {
     describe_gauge!(SOURCE_LAG, Unit::Seconds, "How long ago the latest row that was pulled was changed, by source");
     describe_gauge!(
         REJECTS,
-        "Records that could not be applied, by what they do: held (the reminders of their instalment are), waiting \
-         (for it), \
-         unreadable (nothing is held)"
+        "Records that could not be applied, by what they do: held (the reminders of their instalment are), vanished \
+         (the same, as their source has it no longer), waiting (for it), unreadable (nothing is held)"
     );
     for QueueGauge { name, meaning, .. } in QUEUE {
         describe_gauge!(*name, *meaning);
@@ -317,8 +317,20 @@ async fn ready(State(ops): State<Ops>) -> Response {
         Ok(states) => {
             let held = ops.freshness.stale(&states, ops.clock.now());
             let held = held.iter().map(|stale| format!("sending{} is held: {stale}\n", stale.whose()));
+            let vanished = ops.reject_counts().await.map_or(0, |counts| counts.vanished);
+            let vanished = (vanished > 0).then(|| {
+                format!(
+                    "reminders of {vanished} instalments are held: they vanished from their source, far more than \
+                    usual; see: dueherald source accept --help\n"
+                )
+            });
             let remarks = ops.health.remarks().into_iter().map(|remark| remark + "\n");
-            std::iter::once("ready\n".to_owned()).chain(held).chain(remarks).collect::<String>().into_response()
+            std::iter::once("ready\n".to_owned())
+                .chain(held)
+                .chain(vanished)
+                .chain(remarks)
+                .collect::<String>()
+                .into_response()
         }
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response(),
     }

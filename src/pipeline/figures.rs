@@ -24,7 +24,8 @@ pub const OFFLINE: &str = "dueherald_probe_offline";
 /// else 0. Labels `route`, `stage`: clicked, paid.
 pub const ROUTE_SHARE_FELL: &str = "dueherald_route_share_fell";
 /// Rows that pulls took from sources. Labels `source`, `result`: new, changed, same, rejected, and besides
-/// waiting (payments), cells_left_out (of rows that were taken), unreadable (rejected ones that hold nothing).
+/// waiting (payments), cells_left_out (of rows that were taken), unreadable (rejected ones that hold nothing), vanished
+/// (cancelled, as the source has them no longer), vanished_held (far more than usual).
 pub const PULLED: &str = "dueherald_source_rows_total";
 /// Pulls that failed. Label `source`.
 pub const PULL_FAILURES: &str = "dueherald_source_failures_total";

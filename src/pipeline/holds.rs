@@ -70,9 +70,12 @@ impl Reconciler {
             let paused = store.notices(None).await?.into_iter().filter(|notice| notice.state == NoticeState::Paused);
             standing.paused = paused.map(|notice| notice.name).collect();
         }
-        if is_asked(HoldReason::RejectedRecord) {
+        if is_asked(HoldReason::RejectedRecord) || is_asked(HoldReason::Vanished) {
             let rejected = store.rejected_installments().await?;
-            standing.rejected = rejected.iter().map(|(merchant, id)| HoldCause::rejected(merchant, id)).collect();
+            let causes = rejected
+                .iter()
+                .map(|(merchant, id)| [HoldCause::rejected, HoldCause::vanished].map(|of| of(merchant, id)));
+            standing.rejected = causes.flatten().collect();
         }
         if is_asked(HoldReason::PaymentPending) {
             let pending = store.pending_payments().await?;
@@ -136,7 +139,7 @@ impl ActiveHolds {
     fn holds(&self, cause: &HoldCause, channel: Channel) -> bool {
         match cause.reason {
             HoldReason::Stopped => self.stops.iter().any(|stop| stop.covers(&cause.subject, channel)),
-            HoldReason::RejectedRecord => self.rejected.contains(cause),
+            HoldReason::RejectedRecord | HoldReason::Vanished => self.rejected.contains(cause),
             HoldReason::PaymentPending => self.pending.contains(cause),
             HoldReason::Paused => self.paused.contains(cause.subject.as_str()),
             HoldReason::NoRoute => self.routes.contains(&cause.subject),

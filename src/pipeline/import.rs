@@ -93,6 +93,10 @@ pub struct Summary {
     pub unreadable: u64,
     /// Payments that wait for their instalment, or for another state of it.
     pub waiting: u64,
+    /// Open instalments that were cancelled, as their source has them no longer.
+    pub vanished: u64,
+    /// Open instalments whose reminders are held since, as far more vanished than usual.
+    pub vanished_held: u64,
     /// Rows that were taken without cells that are not sound.
     pub left_out: u64,
     /// The first refused records, without their originals.
@@ -139,7 +143,7 @@ impl Summary {
     /// Whether every record was taken as it is.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.rejected + self.waiting + self.left_out == 0
+        self.rejected + self.waiting + self.left_out + self.vanished_held == 0
     }
 
     /// Records that were taken.

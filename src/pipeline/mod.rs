@@ -49,6 +49,7 @@ mod take_files;
 mod tally;
 mod template_failures;
 mod unpaid;
+mod vanishing;
 mod volume_watch;
 mod webhooks;
 
@@ -88,7 +89,7 @@ pub use notice::{
     look, pause, preview, resume,
 };
 pub use prober::{ProbeExpectation, Prober, Round};
-pub use pull::{Pull, PullError, pull};
+pub use pull::{Pull, PullError, RejectsFile, pull};
 pub use recall::{Reach, Recall, reach};
 pub use receipts::{Intake, KEPT_FOR, Trust};
 pub use reconcile::{ReconcileSummary, Reconciler};
@@ -101,4 +102,5 @@ pub use sent_message::{MessageContent, MessageParts, MessageView, shown_message,
 pub use take_files::{FileResult, TakeFiles, TakeFilesError, TakenFile, take_files};
 pub use tally::Tally;
 pub use template_failures::TemplateFailures;
+pub use vanishing::accept_vanished;
 pub use webhooks::Webhooks;

@@ -3,20 +3,26 @@
 //!
 //! The cursor is moved when the rows before it are in the ledger, so what breaks off in between is read again, which
 //! changes nothing. It never passes the beginning of the pull: what commits while it runs, with a time that lies
-//! before, comes within the overlap of the next one. A source with branches has a cursor for each.
+//! before, comes within the overlap of the next one. A source with branches has a cursor for each. The cursor of a
+//! branch of whole orders is moved at the end, when what vanished of them is settled (`vanishing.rs`).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
 use tokio_util::sync::CancellationToken;
 
 use super::figures::{PULL_FAILURES, PULLED};
 use super::import::Summary;
+use super::vanishing::{SeenRows, Sweep};
 use crate::clock::Clock;
 use crate::domain::{Amendment, AmendmentResult, Merchant, MerchantId, RejectedRecord, SourceName, SourceState};
-use crate::source::sql::{PullPage, SqlBranch, SqlError, SqlPage, SqlPages, SqlReader, SqlSource};
-use crate::source::{Column, Fault, RejectedRow};
+use crate::source::sql::{Problem, PullPage, SqlBranch, SqlError, SqlPage, SqlPages, SqlReader, SqlSource};
+use crate::source::{Column, Fault, RejectedRow, RejectsLayout, RejectsWriter};
 use crate::store::{Change, LedgerStore, RejectStore, SourceStore, StoreError, TurnStore, WriteMode};
 
 /// How long a page may take before another process may take over the pull.
@@ -36,14 +42,43 @@ pub struct Pull<'a> {
     pub overlap: TimeDelta,
     /// Whether all of it is read again.
     pub from_start: bool,
+    /// Whether a pull of all rows cancels what the source has no longer.
+    pub sweeps: bool,
+    /// The greatest share of its open instalments that may vanish at once.
+    pub max_vanishing: Decimal,
     /// Whether its rows are kept.
     pub mode: WriteMode,
+    /// Where every refused row goes, to be mended.
+    pub rejects: Option<&'a RejectsFile>,
     /// How many refused rows the summary holds; the others are only counted.
     pub max_shown: usize,
     /// The name of the process that pulls.
     pub holder: &'a str,
     /// Stops it early.
     pub stop: &'a CancellationToken,
+}
+
+/// A file of refused rows, as JSON lines.
+pub struct RejectsFile(Mutex<RejectsWriter<Box<dyn Write + Send>>>);
+
+impl fmt::Debug for RejectsFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RejectsFile(…)")
+    }
+}
+
+impl RejectsFile {
+    /// Writes to `out`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn new(out: Box<dyn Write + Send>) -> io::Result<Self> {
+        Ok(Self(Mutex::new(RejectsWriter::new(out, &RejectsLayout::json_lines())?)))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, RejectsWriter<Box<dyn Write + Send>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Why a pull did not finish. The pages that it wrote stay, and the next pull goes on.
@@ -59,6 +94,14 @@ pub enum PullError {
         name: SourceName,
         /// The error of the ledger.
         error: StoreError,
+    },
+    /// The rejects file.
+    #[error("source {name}: the rejects file could not be written: {error}")]
+    Rejects {
+        /// Which source was read.
+        name: SourceName,
+        /// The error of the operating system.
+        error: io::Error,
     },
     /// Another has the turn.
     #[error("source {0} is being pulled by another process; try again when it is done")]
@@ -104,34 +147,91 @@ impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S
         let mut known = self.known_state().await?;
         let mut reader = self.job.source.connect(self.job.merchants).await?;
         let mut summary = Summary::default();
-        let read = self.read_branches(&mut reader, &mut known, &mut summary).await;
+        let is_full = self.job.source.branches().iter().all(|branch| self.place(branch, &known).is_none());
+        let read = self.read_branches(&mut reader, &mut known, is_full && self.job.sweeps, &mut summary).await;
         summary.unknown_columns = reader.unknown_columns().to_vec();
         reader.close().await;
         self.count(&summary);
         // A lender's clock that is ahead makes nothing fresher.
         let data_at = read?.map(|at| at.min(self.started));
-        self.note(SourceState { pulled_at: Some(self.started), data_at, ..self.unchanged() }).await?;
+        let full_read_at = is_full.then_some(self.started);
+        let ended = SourceState { pulled_at: Some(self.started), data_at, full_read_at, ..self.unchanged() };
+        self.note(ended).await?;
         Ok(summary)
     }
 
-    /// Reads each branch to its end. Gives how new the lender's data was before.
+    /// Where a branch begins; `None` is the beginning.
+    fn place(&self, branch: &SqlBranch, known: &SourceState) -> Option<DateTime<Utc>> {
+        let read_to = match &branch.name {
+            Some(name) => known.branches.get(name).copied(),
+            None => known.read_to,
+        };
+        read_to.filter(|_| !self.job.from_start).map(|read_to| read_to - self.job.overlap)
+    }
+
+    /// Reads each branch to its end, and settles what vanished. Gives how new the lender's data was before.
     async fn read_branches(
         &self,
         reader: &mut SqlReader,
         known: &mut SourceState,
+        sweeps: bool,
         summary: &mut Summary,
     ) -> Result<Option<DateTime<Utc>>, PullError> {
         let data_at = reader.data_at().await?;
-        for branch in self.job.source.branches() {
-            let read_to = match &branch.name {
-                Some(name) => known.branches.get(name).copied(),
-                None => known.read_to,
+        let branches = self.job.source.branches();
+        let mut seen = SeenRows::default();
+        let mut cursors = Vec::new();
+        for branch in branches {
+            let from = self.place(branch, known);
+            cursors.extend(self.read_branch(reader, (branch, from), known, (sweeps, &mut seen), summary).await?);
+        }
+        if sweeps && branches.len() > 1 {
+            // A row that moved from a branch that was to come to one that was read already has changed meanwhile.
+            for branch in branches {
+                let from = Some(self.changed_since());
+                self.read_branch(reader, (branch, from), known, (sweeps, &mut seen), summary).await?;
+            }
+        }
+        if sweeps || branches.iter().any(|branch| branch.has_whole_orders) {
+            self.take_turn(TURN).await?;
+            let sweep = Sweep {
+                store: self.store,
+                source: self.job.source.name(),
+                is_full: sweeps,
+                max_vanishing: self.job.max_vanishing,
+                is_trial: self.job.mode == WriteMode::DryRun,
             };
-            let from = read_to.filter(|_| !self.job.from_start).map(|read_to| read_to - self.job.overlap);
-            let mut pages = reader.begin(branch, from).await?;
-            self.read(branch, &mut pages, &mut known.merchants, summary).await?;
+            let swept = sweep.settle(seen).await.map_err(|error| self.failed(error))?;
+            (summary.vanished, summary.vanished_held) = (swept.cancelled, swept.held);
+        }
+        for cursor in cursors {
+            self.note(cursor).await?;
         }
         Ok(data_at)
+    }
+
+    /// The time after which a row may have changed while the pull ran.
+    fn changed_since(&self) -> DateTime<Utc> {
+        self.started - self.job.overlap
+    }
+
+    /// Reads a branch to its end. Gives its cursor, if that is to be noted when what vanished is settled.
+    async fn read_branch(
+        &self,
+        reader: &mut SqlReader,
+        (branch, from): (&SqlBranch, Option<DateTime<Utc>>),
+        known: &mut SourceState,
+        (sweeps, seen): (bool, &mut SeenRows),
+        summary: &mut Summary,
+    ) -> Result<Option<SourceState>, PullError> {
+        let mut pages = reader.begin(branch, from).await?;
+        if sweeps && !pages.yields_installments() {
+            return Err(pages.error(Problem::NoInstallments).into());
+        }
+        seen.next_branch();
+        let remembers = sweeps || self.job.source.branches().iter().any(|branch| branch.has_whole_orders);
+        let seen = if remembers { Some(seen) } else { None };
+        self.read(branch, &mut pages, &mut known.merchants, seen, summary).await
     }
 
     async fn read(
@@ -139,21 +239,32 @@ impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S
         branch: &SqlBranch,
         pages: &mut SqlPages<'_>,
         named: &mut BTreeSet<MerchantId>,
+        mut seen: Option<&mut SeenRows>,
         summary: &mut Summary,
-    ) -> Result<(), PullError> {
+    ) -> Result<Option<SourceState>, PullError> {
+        let mut last = None;
         loop {
             let page = tokio::select! {
                 biased;
                 () = self.job.stop.cancelled() => return Err(PullError::Stopped(self.job.source.name().clone())),
                 page = pages.next() => page?,
             };
-            let Some(page) = page else { return Ok(()) };
+            let Some(page) = page else { return Ok(last) };
             self.take_turn(TURN).await?;
+            if let Some(seen) = &mut seen {
+                let noted = seen.note(&page.seen, branch.has_whole_orders, self.changed_since());
+                noted.map_err(|_| pages.error(Problem::OrderTimes))?;
+            }
             let read_to = page.read_to;
             self.note_merchants(&page, named).await?;
             self.write(page, summary).await?;
             if let Some(read_to) = read_to {
-                self.note(self.cursor(branch, read_to.min(self.started))).await?;
+                let cursor = self.cursor(branch, read_to.min(self.started));
+                if branch.has_whole_orders {
+                    last = Some(cursor);
+                } else {
+                    self.note(cursor).await?;
+                }
             }
         }
     }
@@ -193,9 +304,12 @@ impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S
 
     /// The rejected records go with the last of the page: until then the cursor has not moved past them.
     async fn write(&self, page: SqlPage, summary: &mut Summary) -> Result<(), PullError> {
+        self.write_rejects(&page)
+            .map_err(|error| PullError::Rejects { name: self.job.source.name().clone(), error })?;
         summary.left_out += page.left_out.len() as u64;
         let room = self.job.max_shown.saturating_sub(summary.left_out_shown.len());
-        summary.left_out_shown.extend(page.left_out.into_iter().take(room));
+        let shown = page.left_out.into_iter().take(room).map(RejectedRow::without_original);
+        summary.left_out_shown.extend(shown);
         let rejected = page.rejected.into_iter().filter_map(|rejected| self.refuse(rejected, summary));
         let rejected: Vec<_> = rejected.collect();
         let (rows, amendments) = match page.pulled {
@@ -223,6 +337,15 @@ impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S
         }
     }
 
+    fn write_rejects(&self, page: &SqlPage) -> io::Result<()> {
+        let Some(rejects) = self.job.rejects.filter(|_| page.rejected.len() + page.left_out.len() > 0) else {
+            return Ok(());
+        };
+        let mut writer = rejects.writer();
+        page.rejected.iter().chain(&page.left_out).try_for_each(|rejected| writer.write(rejected))?;
+        writer.finish()
+    }
+
     fn count_amended(&self, amendment: &Amendment, amended: AmendmentResult, summary: &mut Summary) {
         let (column, problem) = match (amended, amended.problem()) {
             (AmendmentResult::Changed, _) => return summary.count(&[Change::Changed]),
@@ -246,7 +369,7 @@ impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S
 
     fn show(&self, rejected: RejectedRow, summary: &mut Summary) {
         if summary.shown.len() < self.job.max_shown {
-            summary.shown.push(rejected);
+            summary.shown.push(rejected.without_original());
         }
     }
 
@@ -285,6 +408,8 @@ impl<S: LedgerStore + RejectStore + SourceStore + TurnStore + ?Sized> Task<'_, S
             ("waiting", summary.waiting),
             ("cells_left_out", summary.left_out),
             ("unreadable", summary.unreadable),
+            ("vanished", summary.vanished),
+            ("vanished_held", summary.vanished_held),
         ];
         for (result, count) in results {
             let source = self.job.source.name().to_string();

@@ -83,6 +83,8 @@ pub struct Account {
     /// The instalments among these, and among those of [`Account::following`], with a record that could not be applied:
     /// their status is unknown.
     pub rejected: Vec<InstallmentId>,
+    /// Those of them that their source has no longer.
+    pub vanished: Vec<InstallmentId>,
     /// The instalments among them with a payment that is reported and not booked yet.
     pub pending: Vec<InstallmentId>,
     /// The contacts of the same person, past and planned, as far as the claim was to read them
@@ -260,7 +262,7 @@ fn weigh(
             return other.map(|to| Decision::Switch { reason, to }).ok_or(reason);
         }
     };
-    let doubtful = installments.iter().find(holding).map(|one| HoldCause::rejected(&one.merchant, &one.id));
+    let doubtful = installments.iter().find(holding).map(|one| rejected_cause(account, one));
     if let Some(cause) = cause_to_hold(policy, key, account, &to, doubtful.or_else(|| pending(account, &installments)))
     {
         return Ok(Decision::Hold(cause));
@@ -305,6 +307,12 @@ fn weigh(
 /// whatever their status.
 fn spoken_of(confirms: bool, all: &[Installment]) -> Result<Vec<Installment>, SkipReason> {
     if confirms && !all.is_empty() { Ok(all.to_vec()) } else { open_installments(all) }
+}
+
+/// The cause that a kept record of an instalment is.
+fn rejected_cause(account: &Account, one: &Installment) -> HoldCause {
+    let cause = if account.vanished.contains(&one.id) { HoldCause::vanished } else { HoldCause::rejected };
+    cause(&one.merchant, &one.id)
 }
 
 /// The reason to hold a reminder that would be sent otherwise. `doubtful` is the cause of an instalment of it that may

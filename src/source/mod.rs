@@ -126,6 +126,12 @@ impl RejectedRow {
         Self { line, key, faults, record, original: Original::Lost }
     }
 
+    /// The same with its cells as a line of JSON, for a rejects file.
+    #[must_use]
+    pub fn with_line(self, line: String) -> Self {
+        Self { original: Original::Text(line.into_bytes()), ..self }
+    }
+
     /// Where to look for it.
     #[must_use]
     pub fn place(&self) -> String {

@@ -192,7 +192,9 @@ impl ObjectChecker {
                 let kind = if is_payment(&cells) { RecordKind::Amendment } else { RecordKind::Row };
                 let sound = match kind {
                     RecordKind::Row => self.checker.row(&cells, &mut faults).map(|row| SoundObject::Row(Box::new(row))),
-                    RecordKind::Amendment => self.checker.amendment(&cells, &mut faults).map(SoundObject::Amendment),
+                    RecordKind::Amendment | RecordKind::Vanished => {
+                        self.checker.amendment(&cells, &mut faults).map(SoundObject::Amendment)
+                    }
                 };
                 checked(number, sound, faults, Some((kind, &cells)))
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Column;
 use super::check::{Cells, Checker};
 use super::fault::Faults;
-use crate::domain::{Merchant, MerchantId, RecordKind, RejectedRecord, SoundRecord};
+use crate::domain::{LedgerRow, Merchant, MerchantId, RecordKind, RejectedRecord, SoundRecord};
 
 /// Checks kept records again: by the merchants of today's config, and with what this version understands.
 #[derive(Debug)]
@@ -26,7 +26,11 @@ impl Recheck {
         }
         let mut faults = Faults::default();
         match record.kind {
-            RecordKind::Row => Some(SoundRecord::Row(Box::new(self.0.row(&cells, &mut faults)?))),
+            RecordKind::Row => {
+                let row = self.0.row(&cells, &mut faults)?;
+                Some(SoundRecord::Row(Box::new(LedgerRow { source: record.source.clone(), ..row })))
+            }
+            RecordKind::Vanished => None,
             RecordKind::Amendment => Some(SoundRecord::Amendment(self.0.amendment(&cells, &mut faults)?)),
         }
     }

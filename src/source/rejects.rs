@@ -33,6 +33,14 @@ impl fmt::Debug for Original {
 #[derive(Debug, Clone)]
 pub struct RejectsLayout(pub(super) RejectsForm);
 
+impl RejectsLayout {
+    /// Lines of JSON, for what is no file.
+    #[must_use]
+    pub fn json_lines() -> Self {
+        Self(RejectsForm::JsonLines)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum RejectsForm {
     Csv { header: ByteRecord, bom: bool },

@@ -9,8 +9,8 @@ use crate::domain::{
     Action, AddressKey, Amendment, AmendmentResult, Arming, AuditAction, AuditSubject, AuditValues, Borrower, Channel,
     ContactPreferences, Credential, EndpointKey, FieldUpdate, LedgerRow, LiftDecision, Locale, ManualChange,
     ManualPreferences, MerchantId, NewAuditEntry, NewReminder, Notice, NoticeChange, NoticeName, NoticeState, Origin,
-    PaymentReport, RejectedRecord, ReminderId, RouteVersion, Settlement, Suppression, User, UserDisplay, UserGrant,
-    UserName,
+    PaymentReport, RejectedRecord, ReminderId, RouteVersion, Settlement, SourceName, Suppression, User, UserDisplay,
+    UserGrant, UserName,
 };
 
 /// How many addresses of one change have an entry each; more are one entry with their number, and the record of the
@@ -178,6 +178,13 @@ pub(super) fn read_reply(reply: &ReplyRecord, reading: &ReplyReading) -> NewAudi
     let values = values.from_to(None, after);
     let actor = Some(reading.actor.clone());
     NewAuditEntry { at: reading.at, actor, action: AuditAction::ReadReply, subject, values }
+}
+
+/// A person agrees that instalments are gone.
+pub(super) fn accept_vanished(source: &SourceName, count: usize, by: &ManualChange) -> NewAuditEntry {
+    let subject = AuditSubject::object("source", source);
+    let after = Some(format!("{count} instalments cancelled, which the source has no longer"));
+    signed(by, AuditAction::LedgerChange, subject, AuditValues::default().from_to(None, after))
 }
 
 pub(super) fn arm(by: &ManualChange, arming: &Arming) -> NewAuditEntry {

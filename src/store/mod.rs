@@ -100,7 +100,7 @@ pub use route::RouteStore;
 pub use scan::{Changes, PlanResult, ScanState, ScanStore};
 pub use schema::SchemaStore;
 pub use search::{BorrowerSearch, SearchStore};
-pub use source::SourceStore;
+pub use source::{OpenFilter, OpenInstallment, SourceStore, VanishedSettlement};
 pub use sqlite::SqliteStore;
 pub use stop::StopStore;
 pub use suppression::SuppressionStore;

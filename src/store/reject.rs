@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::{Change, StoreError, WriteMode};
-use crate::domain::{InstallmentId, LedgerRow, MerchantId, RejectedRecord, SoundRecord};
+use crate::domain::{InstallmentId, LedgerRow, MerchantId, RejectedRecord, SoundRecord, SourceName};
 
 /// Records that cannot be applied: kept with their reason until a later record answers for them.
 #[async_trait]
@@ -57,6 +57,8 @@ pub struct RejectFilter {
     pub installment: Option<InstallmentId>,
     /// Only what waits, or only what is faulty.
     pub waits: Option<bool>,
+    /// Only instalments that this source has no longer.
+    pub vanished_from: Option<SourceName>,
     /// With a greater number.
     pub after: Option<i64>,
     /// At most so many.
@@ -79,6 +81,8 @@ pub struct KeptRecord {
 pub struct RejectCounts {
     /// Records with a fault: each holds the reminders of its instalment.
     pub faulty: u64,
+    /// Instalments that their source has no longer, and that nobody believes yet: each holds its reminders.
+    pub vanished: u64,
     /// Payments that wait for their instalment, or for another state of it.
     pub waiting: u64,
     /// Records whose merchant or number cannot be read: they hold nothing.

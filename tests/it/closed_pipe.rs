@@ -15,7 +15,7 @@ use crate::commands::{Desk, today};
 use crate::noon::where_it_is_noon;
 
 /// Every command, in an order in which each has something to do, with its exit code. `AT` is a time today.
-const COMMANDS: [(&str, i32); 76] = [
+const COMMANDS: [(&str, i32); 77] = [
     ("demo --once", 0),
     ("init again", 0),
     ("migrate", 0),
@@ -27,6 +27,7 @@ const COMMANDS: [(&str, i32); 76] = [
     ("rejects list", 0),
     ("rejects retry", 3),
     ("rejects drop 1 --actor wang --reason trial", 0),
+    ("source accept core --actor wang --reason trial", 1),
     ("scan --at AT", 0),
     ("suppress stop --all --actor wang --reason trial", 0),
     ("suppress stops", 0),

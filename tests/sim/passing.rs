@@ -6,17 +6,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use dueherald::domain::{
     ActivityCount, AddressKey, Amendment, AmendmentResult, BorrowerKey, Channel, Click, Event, GatewayState,
-    Installment, LedgerRow, LiftResult, Lifter, ManualChange, ManualPreferences, MerchantId, Receipt, ReminderId,
-    RouteHealth, RouteKey, RouteVersion, SentCount, SourceName, SourceState, Suppression, SuppressionChange,
-    SuppressionRecord,
+    Installment, InstallmentId, LedgerRow, LiftResult, Lifter, ManualChange, ManualPreferences, MerchantId, Receipt,
+    ReminderId, RouteHealth, RouteKey, RouteVersion, SentCount, SourceName, SourceState, Suppression,
+    SuppressionChange, SuppressionRecord,
 };
 use dueherald::plan::{Account, AnswerTry, Due, RecentContacts, TryDecision};
 use dueherald::store::{
     AnswerStore, Change, DueCursor, FunnelStore, GatewayStateStore, InstallmentFilter, KeptReport, LedgerStore,
-    PreferenceStore, PreferencesRecord, QueueCounts, ReminderFilter, ReminderStore, ReminderView, ReplyFilter,
-    ReplyReading, ReplyRecord, ReplyStore, ReportAction, ReportBatch, ReportCounts, ReportStore, RouteStore,
-    SentMessage, SettledInstallment, SourceStore, Stop, StopStore, StoreError, SuppressionChangeFilter,
-    SuppressionFilter, SuppressionStore, WriteMode,
+    OpenFilter, OpenInstallment, PreferenceStore, PreferencesRecord, QueueCounts, ReminderFilter, ReminderStore,
+    ReminderView, ReplyFilter, ReplyReading, ReplyRecord, ReplyStore, ReportAction, ReportBatch, ReportCounts,
+    ReportStore, RouteStore, SentMessage, SettledInstallment, SourceStore, Stop, StopStore, StoreError,
+    SuppressionChangeFilter, SuppressionFilter, SuppressionStore, VanishedSettlement, WriteMode,
 };
 
 use crate::store::FaultyStore;
@@ -205,6 +205,23 @@ impl SourceStore for FaultyStore {
 
     async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
         self.inner().sources().await
+    }
+
+    async fn open_of_source(
+        &self,
+        source: &SourceName,
+        which: &OpenFilter,
+    ) -> Result<Vec<OpenInstallment>, StoreError> {
+        self.inner().open_of_source(source, which).await
+    }
+
+    async fn settle_vanished(
+        &self,
+        source: &SourceName,
+        gone: &[(MerchantId, InstallmentId)],
+        settlement: &VanishedSettlement,
+    ) -> Result<usize, StoreError> {
+        self.inner().settle_vanished(source, gone, settlement).await
     }
 }
 

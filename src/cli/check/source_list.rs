@@ -33,18 +33,20 @@ fn about_source(source: &Source) -> String {
     };
     match &source.kind {
         SourceKind::Sql(database) => {
-            let DatabaseSource { settings, schedule, overlap } = &**database;
+            let DatabaseSource { settings, schedule, overlap, full_read, .. } = &**database;
+            let all = full_read.as_ref().map(|all| format!(", all of it {} in {}", all.expression(), all.zone()));
             let place = match settings.dialect {
                 Dialect::Postgres => format!("PostgreSQL {}", without_secrets(settings.url.expose_secret())),
                 Dialect::MySql => format!("MySQL {}", without_secrets(settings.url.expose_secret())),
                 Dialect::Sqlite => format!("SQLite in {}", settings.url.expose_secret().trim_start_matches("sqlite:")),
             };
             format!(
-                "{place}, {} in {}, pages of {}, read again from {} before; {limit}",
+                "{place}, {} in {}, pages of {}, read again from {} before{}; {limit}",
                 schedule.expression(),
                 schedule.zone(),
                 settings.page,
                 words(overlap),
+                all.unwrap_or_default(),
             )
         }
         SourceKind::Folder(folder) => {

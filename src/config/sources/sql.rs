@@ -6,12 +6,13 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use reqwest::Url;
+use rust_decimal::Decimal;
 use secrecy::SecretString;
 
 use super::{Common, cron};
 use crate::config::reading::Section;
 use crate::config::transport::check_source;
-use crate::config::value::{Value, duration, flag, integer, lines, text, time_zone};
+use crate::config::value::{Value, duration, flag, integer, lines, share, text, time_zone, word};
 use crate::domain::BranchName;
 use crate::plan::Schedule;
 use crate::source::sql::{Dialect, Query, SqlBranch, SqlSettings, checked_statement};
@@ -25,6 +26,10 @@ pub struct DatabaseSource {
     pub schedule: Schedule,
     /// How far before the cursor to read again: changes from before the cursor may have been committed since.
     pub overlap: TimeDelta,
+    /// When all rows are read, to cancel what the source has no longer.
+    pub full_read: Option<Schedule>,
+    /// The greatest share of its open instalments that may vanish at once.
+    pub max_vanishing: Decimal,
 }
 
 /// Reads the keys that this kind has beside the common ones.
@@ -53,10 +58,16 @@ pub(super) fn read(
         let range = Duration::from_millis(100)..=Duration::from_secs(60 * 60);
         if range.contains(&limit) { Ok(limit) } else { Err("is out of range; write 100ms to 1h".to_owned()) }
     });
+    let full_read = section.optional("full_read", |value| {
+        let zone = zone.flatten().unwrap_or(cron_zone);
+        Schedule::new(&text(value)?, zone).map_err(|error| error.to_string())
+    });
+    let max_vanishing = section.or("max_vanishing", Decimal::new(5, 2), share);
+    let pays_elsewhere = section.or("payments", false, |value| word(value, &[("elsewhere", true)]));
     allow_plaintext?;
     let (dialect, url) = url?;
     let (branches, freshness, zone, page) = (branches?, freshness?, zone?, page?);
-    let statement_timeout = statement_timeout?;
+    let (statement_timeout, pays_elsewhere) = (statement_timeout?, pays_elsewhere?);
     let (schedule, overlap) = (schedule?, overlap?);
     let Common { name, merchant, amount_unit, .. } = common?.clone();
     Some(DatabaseSource {
@@ -70,10 +81,13 @@ pub(super) fn read(
             amount_unit,
             zone,
             page,
+            pays_elsewhere,
             statement_timeout,
         },
         schedule,
         overlap: TimeDelta::from_std(overlap).unwrap_or(TimeDelta::MAX),
+        full_read: full_read?,
+        max_vanishing: max_vanishing?,
     })
 }
 
@@ -81,7 +95,8 @@ pub(super) fn read(
 fn branches(section: &mut Section<'_, '_, '_>, dialect: Dialect) -> Option<Vec<SqlBranch>> {
     if !section.entries.contains_key("branches") {
         let query = section.required("query", "\"\"\"select …\"\"\"", |value| Query::new(&lines(value)?, dialect));
-        return Some(vec![SqlBranch { name: None, query: query?, has_whole_orders: false }]);
+        let has_whole_orders = complete_per(section);
+        return Some(vec![SqlBranch { name: None, query: query?, has_whole_orders: has_whole_orders? }]);
     }
     let query = section.optional("query", lines);
     if query != Some(None) {
@@ -109,8 +124,14 @@ fn branch(mut section: Section<'_, '_, '_>, dialect: Dialect, taken: &mut Vec<Br
     });
     taken.extend(name.clone());
     let query = section.required("query", "\"\"\"select …\"\"\"", |value| Query::new(&lines(value)?, dialect));
+    let has_whole_orders = complete_per(&mut section);
     section.finish();
-    Some(SqlBranch { name: Some(name?), query: query?, has_whole_orders: false })
+    Some(SqlBranch { name: Some(name?), query: query?, has_whole_orders: has_whole_orders? })
+}
+
+/// Whether what the query yields of an order is all that there is of it.
+fn complete_per(section: &mut Section<'_, '_, '_>) -> Option<bool> {
+    section.or("complete_per", false, |value| word(value, &[("order_ref", true)]))
 }
 
 // The value is never quoted: it may hold a password.

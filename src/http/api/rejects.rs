@@ -98,7 +98,8 @@ pub(super) async fn list(
     let after = fields.read("cursor", |text| text.parse().map_err(|_| FOREIGN_CURSOR));
     let limit = fields.number("limit", 1..=MAX_PAGE).unwrap_or(PAGE);
     fields.finish()?;
-    let filter = RejectFilter { merchant: Some(merchant?), installment, after, limit: limit + 1, waits: None };
+    let filter =
+        RejectFilter { merchant: Some(merchant?), installment, after, limit: limit + 1, ..RejectFilter::default() };
     let mut found = api.patiently(api.store().rejects(&filter)).await?;
     let has_more = found.len() > limit as usize;
     found.truncate(limit as usize);

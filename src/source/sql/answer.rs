@@ -1,5 +1,7 @@
 //! Maps the columns of a source query to import columns.
 
+use std::collections::BTreeMap;
+
 use super::error::Problem;
 use super::field::{ColumnType, Field, ROW_KEY, ResultColumn, UPDATED_AT, unsuited};
 use crate::domain::{AmountUnit, MAX_ID_CHARS, MerchantId};
@@ -96,6 +98,16 @@ impl ResultColumns {
         Column::ALL.iter().find(differs).map(|column| column.name())
     }
 
+    /// Whether a row says what was paid.
+    pub(super) fn tells_of_payments(&self) -> bool {
+        [Column::Status, Column::PaidAmount].into_iter().any(|column| self.places[column as usize].is_some())
+    }
+
+    /// Whether the rows are instalments with their orders.
+    pub(super) fn has_orders(&self) -> bool {
+        self.yields == ResultShape::Rows && self.places[Column::OrderRef as usize].is_some()
+    }
+
     pub(super) fn updated_at<'r>(&self, row: &'r [Field]) -> &'r Field {
         row.get(self.updated_at).unwrap_or(&Field::Null)
     }
@@ -144,6 +156,22 @@ impl Texts {
             *cell = text.as_deref();
         }
         cells
+    }
+
+    /// The cells as a line of JSON.
+    pub(super) fn line(&self) -> String {
+        let cells = Column::ALL.iter().filter_map(|column| Some((column.name(), self.0[*column as usize].as_ref()?)));
+        serde_json::to_string(&cells.collect::<BTreeMap<_, _>>()).unwrap_or_default()
+    }
+
+    /// Whether there is an order, and no instalment of it.
+    pub(super) fn is_empty_order(&self) -> bool {
+        self.0[Column::InstallmentId as usize].as_ref().is_some_and(String::is_empty) && self.order().is_some()
+    }
+
+    /// The merchant, if that can be read.
+    pub(super) fn merchant(&self) -> Option<MerchantId> {
+        MerchantId::new(self.0[Column::Merchant as usize].as_deref()?).ok()
     }
 
     /// The order, as a sound row would have it; `None` if there is none or it cannot be read.

@@ -37,6 +37,14 @@ pub(super) trait Connection: Send {
     /// The rows after a place, at most `limit`, each with a field for every column.
     async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure>;
 
+    /// The database's plan for a page.
+    async fn explain(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure>;
+
+    /// About how many rows a table has, if the plan does not say so and somebody else does.
+    async fn table_rows(&mut self, _: &str) -> Option<u64> {
+        None
+    }
+
     /// The rows of a statement without parameters.
     async fn rows(&mut self, statement: &str) -> Result<Vec<Vec<Field>>, SqlFailure>;
 

@@ -106,6 +106,24 @@ pub enum Problem {
          max(updated_at) from heartbeat"
     )]
     Freshness,
+    /// Rows of one order that do not have the order's time.
+    #[error(
+        "rows of one order_ref have different updated_at; with complete_per = \"order_ref\" every row of an order \
+         carries the order's updated_at, as what comes of an order is taken for all of it"
+    )]
+    OrderTimes,
+    /// Instalments of which nothing ever says that they are paid.
+    #[error(
+        "the query yields neither status nor paid_amount, so nothing ever tells that an instalment is paid; add one of \
+         them, or write payments = \"elsewhere\" if another source or the API tells it"
+    )]
+    NoPayments,
+    /// Whole orders without orders.
+    #[error("complete_per = \"order_ref\" needs whole instalments with the column order_ref; add it to the query")]
+    NoOrders,
+    /// A full read of payments.
+    #[error("full_read is of no use to a source of payments, which lists no instalments; leave it out")]
+    NoInstallments,
     /// The same page again.
     #[error(
         "the same rows come again and again; the query must say: where updated_at >= :after and (updated_at > :after \

@@ -13,6 +13,7 @@ mod field;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod order;
+mod plan;
 mod postgres;
 mod postgres_values;
 mod query;
@@ -46,6 +47,7 @@ use postgres::PostgresSource;
 use sqlite::SqliteSource;
 
 pub use error::{Problem, SqlError};
+pub use plan::WholeRead;
 pub use query::{Dialect, Query, checked_statement};
 
 /// The settings of a source.
@@ -70,6 +72,8 @@ pub struct SqlSettings {
     pub zone: Option<Tz>,
     /// The most rows that are requested at once.
     pub page: u32,
+    /// The query tells of no payment: another source, or the API, does.
+    pub pays_elsewhere: bool,
     /// The time limit of a statement: the lender's database has other work to do. The database enforces it too, if it
     /// supports that, and a smaller limit of its own stays.
     pub statement_timeout: Duration,
@@ -107,6 +111,12 @@ impl SqlSource {
         &self.settings.name
     }
 
+    /// The zone of times that have none, if the config says so.
+    #[must_use]
+    pub fn zone(&self) -> Option<Tz> {
+        self.settings.zone
+    }
+
     /// Its queries.
     #[must_use]
     pub fn branches(&self) -> &[SqlBranch] {
@@ -133,6 +143,8 @@ impl SqlSource {
             merchant: self.settings.merchant.clone(),
             amount_unit: self.settings.amount_unit,
             freshness: self.settings.freshness.clone(),
+            dialect: self.settings.dialect,
+            pays_elsewhere: self.settings.pays_elsewhere,
             zone: self.settings.zone.unwrap_or(Tz::UTC),
             limit: self.settings.page.max(1),
             rows: 0,
@@ -211,8 +223,12 @@ pub struct SqlPage {
 /// The identity of a row that a source yielded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenRow {
+    /// The merchant, if that can be read.
+    pub merchant: Option<MerchantId>,
     /// The instalment; `None` if its merchant or number cannot be read.
     pub installment: Option<(MerchantId, InstallmentId)>,
+    /// It says only that its order has no instalment.
+    pub is_empty_order: bool,
     /// Its order; `None` if it has none, or none that can be read.
     pub order: Option<String>,
     /// Its `updated_at`; `None` if that is no time.
@@ -228,6 +244,8 @@ pub struct SqlReader {
     merchant: Option<MerchantId>,
     amount_unit: Option<AmountUnit>,
     freshness: Option<String>,
+    dialect: Dialect,
+    pays_elsewhere: bool,
     zone: Tz,
     limit: u32,
     rows: u64,
@@ -272,6 +290,12 @@ impl SqlReader {
         if let Some(column) = self.first.as_ref().and_then(|first| answer.difference(first)) {
             return Err(self.pull.error(Problem::OtherColumns(column.to_owned())));
         }
+        if branch.has_whole_orders && !answer.has_orders() {
+            return Err(self.pull.error(Problem::NoOrders));
+        }
+        if !self.pays_elsewhere && !answer.tells_of_payments() {
+            return Err(self.pull.error(Problem::NoPayments));
+        }
         if self.first.is_none() {
             self.first = Some(answer.clone());
         }
@@ -280,6 +304,7 @@ impl SqlReader {
             answer,
             reader: self,
             read_to: None,
+            has_whole_orders: branch.has_whole_orders,
             ended: false,
         })
     }
@@ -298,6 +323,7 @@ pub struct SqlPages<'r> {
     order: RowOrder,
     /// The last time that could be read.
     read_to: Option<DateTime<Utc>>,
+    has_whole_orders: bool,
     ended: bool,
 }
 
@@ -306,6 +332,12 @@ impl SqlPages<'_> {
     #[must_use]
     pub fn yields_installments(&self) -> bool {
         self.answer.yields == ResultShape::Rows
+    }
+
+    /// An error of this branch.
+    #[must_use]
+    pub fn error(&self, problem: Problem) -> SqlError {
+        self.reader.pull.error(problem)
     }
 
     /// The next page; `None` at the end, which is a page that is not full.
@@ -333,6 +365,26 @@ impl SqlPages<'_> {
         }
         self.read_to = self.last_time(&rows).or(self.read_to);
         Ok(Some(self.check(&rows, self.read_to)))
+    }
+
+    /// The tables that the database reads whole for the next page, if the last one was full.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn whole_reads(&mut self) -> Result<Vec<WholeRead>, SqlError> {
+        if self.ended {
+            return Ok(Vec::new());
+        }
+        let (after, key) = self.order.place();
+        let asked = self.reader.connection.explain(after, key, i64::from(self.reader.limit) + 1);
+        let explained = self.reader.pull.statement(asked).await?;
+        let mut found = plan::whole_reads(self.reader.dialect, &explained);
+        for whole in found.iter_mut().filter(|whole| whole.rows.is_none()) {
+            whole.rows = self.reader.connection.table_rows(&whole.table).await;
+        }
+        // SQLite tells no numbers: a table that fills a page of this size is no small one.
+        found.retain(|whole| whole.rows.is_some() || self.reader.limit >= 1_000);
+        Ok(found)
     }
 
     /// Whether the pages had all rows of an instant that more than one of them had rows of: the query may order by
@@ -375,16 +427,22 @@ impl SqlPages<'_> {
             }
             let texts = self.answer.texts(row, &mut faults);
             let cells = texts.cells();
-            let is_sound = match kind {
-                RecordKind::Row => checker.row(&cells, &mut faults).map(|row| {
+            if self.has_whole_orders && texts.is_empty_order() {
+                let (merchant, order) = (texts.merchant(), texts.order());
+                seen.push(SeenRow { merchant, installment: None, is_empty_order: true, order, updated_at });
+                continue;
+            }
+            let is_sound = match self.answer.yields {
+                ResultShape::Rows => checker.row(&cells, &mut faults).map(|row| {
                     let row = LedgerRow { source: Some(pull.name.clone()), ..row };
                     let installment = Some((row.borrower.merchant.clone(), row.installment.clone()));
                     let order = row.order_ref.clone().apply_to(None);
-                    seen.push(SeenRow { installment, order, updated_at });
+                    let merchant = Some(row.borrower.merchant.clone());
+                    seen.push(SeenRow { merchant, installment, is_empty_order: false, order, updated_at });
                     supersede(&mut rejected, |record| record.is_of(&row), |record| record.left_by(&row));
                     whole.push(row);
                 }),
-                RecordKind::Amendment => checker.amendment(&cells, &mut faults).map(|one| {
+                ResultShape::Amendments => checker.amendment(&cells, &mut faults).map(|one| {
                     let key = Some((&one.merchant, &one.installment));
                     supersede(&mut rejected, |record| record.key() == key, |_| None);
                     amendments.push(one);
@@ -393,18 +451,22 @@ impl SqlPages<'_> {
             if is_sound.is_none() {
                 let record = Checker::rejected(kind, Some(&pull.name), &cells, &faults);
                 seen.push(SeenRow {
+                    merchant: record.merchant.clone(),
+                    is_empty_order: false,
                     installment: record.key().map(|(merchant, id)| (merchant.clone(), id.clone())),
                     order: texts.order(),
                     updated_at,
                 });
-                rejected.push(RejectedRow::row(*number, texts.key(), faults.0, Some(Box::new(record))));
+                rejected.push(
+                    RejectedRow::row(*number, texts.key(), faults.0, Some(Box::new(record))).with_line(texts.line()),
+                );
             } else if !faults.is_empty() {
-                left_out.push(RejectedRow::row(*number, texts.key(), faults.0, None));
+                left_out.push(RejectedRow::row(*number, texts.key(), faults.0, None).with_line(texts.line()));
             }
         }
-        let pulled = match kind {
-            RecordKind::Row => PullPage::Rows(whole),
-            RecordKind::Amendment => PullPage::Amendments(amendments),
+        let pulled = match self.answer.yields {
+            ResultShape::Rows => PullPage::Rows(whole),
+            ResultShape::Amendments => PullPage::Amendments(amendments),
         };
         SqlPage { pulled, rejected, left_out, read_to, seen }
     }

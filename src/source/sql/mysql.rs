@@ -70,6 +70,19 @@ impl MySqlSource {
         })
     }
 
+    async fn ask(
+        &mut self,
+        statement: String,
+        after: &PageCursor,
+        key: &Key,
+        limit: i64,
+    ) -> Result<Vec<Vec<Field>>, SqlFailure> {
+        let statement = sqlx::query(AssertSqlSafe(statement));
+        let statement = self.bind(statement, after, key, limit).ok_or(Problem::Key(ROW_KEY))?;
+        let rows = statement.fetch_all(&mut self.connection).await?;
+        Ok(rows.iter().map(|row| fields(row, self.session_zone)).collect())
+    }
+
     fn bind<'q>(
         &self,
         mut statement: Statement<'q, MySql, MySqlArguments>,
@@ -118,10 +131,11 @@ impl Connection for MySqlSource {
     }
 
     async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
-        let statement = sqlx::query(AssertSqlSafe(self.query.clone()));
-        let statement = self.bind(statement, after, key, limit).ok_or(Problem::Key(ROW_KEY))?;
-        let rows = statement.fetch_all(&mut self.connection).await?;
-        Ok(rows.iter().map(|row| fields(row, self.session_zone)).collect())
+        self.ask(self.query.clone(), after, key, limit).await
+    }
+
+    async fn explain(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
+        self.ask(format!("explain {}", self.query), after, key, limit).await
     }
 
     async fn rows(&mut self, statement: &str) -> Result<Vec<Vec<Field>>, SqlFailure> {

@@ -98,6 +98,28 @@ impl PostgresSource {
         Ok(())
     }
 
+    async fn ask(
+        &mut self,
+        statement: String,
+        after: &PageCursor,
+        key: &Key,
+        limit: i64,
+    ) -> Result<Vec<Vec<Field>>, SqlFailure> {
+        let statement = sqlx::query(AssertSqlSafe(statement)).persistent(!self.is_pooled);
+        let statement = match (self.after, after) {
+            (kind, PageCursor::OutOfRange(microseconds)) => {
+                statement.bind(RawTime { microseconds: *microseconds, has_zone: kind != ColumnType::Local })
+            }
+            (ColumnType::Local, _) => statement.bind(after.local(self.zone)),
+            (_, _) => statement.bind(after.instant(self.zone)),
+        };
+        let statement = self.bind_key(statement, key).ok_or(Problem::Key("row_key"))?.bind(limit);
+        self.begin().await?;
+        let rows = statement.fetch_all(&mut self.connection).await?;
+        self.end().await?;
+        Ok(rows.iter().map(fields).collect())
+    }
+
     fn bind_key<'q>(
         &self,
         statement: Statement<'q, Postgres, PgArguments>,
@@ -145,21 +167,19 @@ impl Connection for PostgresSource {
     }
 
     async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
-        let statement = sqlx::query(AssertSqlSafe(self.query.clone())).persistent(!self.is_pooled);
-        let statement = match (self.after, after) {
-            (kind, PageCursor::OutOfRange(microseconds)) => {
-                statement.bind(RawTime { microseconds: *microseconds, has_zone: kind != ColumnType::Local })
-            }
-            (ColumnType::Local, _) => statement.bind(after.local(self.zone)),
-            (_, _) => statement.bind(after.instant(self.zone)),
-        };
-        let statement = self.bind_key(statement, key).ok_or(Problem::Key("row_key"))?.bind(limit);
-        self.begin().await?;
-        let rows = statement.fetch_all(&mut self.connection).await?;
-        self.end().await?;
-        Ok(rows.iter().map(fields).collect())
+        self.ask(self.query.clone(), after, key, limit).await
     }
 
+    async fn explain(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
+        self.ask(format!("explain {}", self.query), after, key, limit).await
+    }
+
+    async fn table_rows(&mut self, table: &str) -> Option<u64> {
+        let table = table.replace('\'', "''");
+        let statement = format!("select max(reltuples)::bigint from pg_class where relname = '{table}'");
+        let rows = self.rows(&statement).await.ok()?;
+        rows.first()?.first()?.cell().parse().ok()
+    }
     async fn rows(&mut self, statement: &str) -> Result<Vec<Vec<Field>>, SqlFailure> {
         self.begin().await?;
         let statement = sqlx::query(AssertSqlSafe(statement.to_owned())).persistent(!self.is_pooled);

@@ -44,15 +44,11 @@ impl Connection for SqliteSource {
     }
 
     async fn page(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
-        let statement = sqlx::query(AssertSqlSafe(self.query.clone())).bind(after.text(self.zone));
-        let statement = match key {
-            // Numbers come before texts.
-            Key::First => statement.bind(i64::MIN),
-            Key::Text(text) => statement.bind(text.clone()),
-            Key::Whole(number) => statement.bind(i64::try_from(*number).unwrap_or(i64::MAX)),
-        };
-        let rows = statement.bind(limit).fetch_all(&mut self.connection).await?;
-        Ok(rows.iter().map(fields).collect())
+        self.ask(self.query.clone(), after, key, limit).await
+    }
+
+    async fn explain(&mut self, after: &PageCursor, key: &Key, limit: i64) -> Result<Vec<Vec<Field>>, SqlFailure> {
+        self.ask(format!("explain query plan {}", self.query), after, key, limit).await
     }
 
     async fn rows(&mut self, statement: &str) -> Result<Vec<Vec<Field>>, SqlFailure> {
@@ -63,6 +59,26 @@ impl Connection for SqliteSource {
     async fn close(self: Box<Self>) {
         // Nothing is lost if it does not close nicely: it only read.
         _ = self.connection.close().await;
+    }
+}
+
+impl SqliteSource {
+    async fn ask(
+        &mut self,
+        statement: String,
+        after: &PageCursor,
+        key: &Key,
+        limit: i64,
+    ) -> Result<Vec<Vec<Field>>, SqlFailure> {
+        let statement = sqlx::query(AssertSqlSafe(statement)).bind(after.text(self.zone));
+        let statement = match key {
+            // Numbers come before texts.
+            Key::First => statement.bind(i64::MIN),
+            Key::Text(text) => statement.bind(text.clone()),
+            Key::Whole(number) => statement.bind(i64::try_from(*number).unwrap_or(i64::MAX)),
+        };
+        let rows = statement.bind(limit).fetch_all(&mut self.connection).await?;
+        Ok(rows.iter().map(fields).collect())
     }
 }
 

@@ -93,7 +93,7 @@ impl LedgerStore for MemoryStore {
 #[derive(Debug, Default, Clone)]
 pub(super) struct Ledger {
     borrowers: BTreeMap<BorrowerKey, Borrower>,
-    installments: BTreeMap<(MerchantId, InstallmentId), Installment>,
+    pub(super) installments: BTreeMap<(MerchantId, InstallmentId), Installment>,
     /// Since when nothing of an instalment is owed.
     settled: BTreeMap<(MerchantId, InstallmentId), DateTime<Utc>>,
     /// Which instalments a borrower has, by number.
@@ -171,7 +171,7 @@ impl Ledger {
         self.installments.insert((installment.merchant.clone(), installment.id.clone()), installment);
     }
 
-    fn note_settled(&mut self, installment: &Installment, now: DateTime<Utc>) {
+    pub(super) fn note_settled(&mut self, installment: &Installment, now: DateTime<Utc>) {
         let place = (installment.merchant.clone(), installment.id.clone());
         if installment.is_due() {
             self.settled.remove(&place);
@@ -280,6 +280,7 @@ impl Ledger {
         Account {
             rejected: self.rejected(&installments),
             pending: self.pending(&installments),
+            vanished: self.vanished(&installments),
             suppressed: borrower.as_ref().and_then(|borrower| self.suppressed(borrower, channel, now)),
             unread_reply: borrower.as_ref().and_then(|borrower| self.unread_reply(borrower, channel)),
             stopped: self.stops.iter().any(stops),
@@ -293,6 +294,11 @@ impl Ledger {
     /// Those of which a record could not be applied.
     fn rejected(&self, installments: &[Installment]) -> Vec<InstallmentId> {
         installments.iter().filter(|one| self.rejects.holds(one)).map(|one| one.id.clone()).collect()
+    }
+
+    /// Those that their source has no longer.
+    fn vanished(&self, installments: &[Installment]) -> Vec<InstallmentId> {
+        installments.iter().filter(|one| self.rejects.has_vanished(one)).map(|one| one.id.clone()).collect()
     }
 
     fn unread_reply(&self, borrower: &Borrower, channel: Channel) -> Option<i64> {

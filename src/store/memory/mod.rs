@@ -26,6 +26,7 @@ mod search;
 mod sources;
 mod stops;
 mod users;
+mod vanished;
 mod volumes;
 mod webhooks;
 

@@ -37,6 +37,33 @@ impl Rejects {
         }
     }
 
+    /// Whether the instalment is held as its source has it no longer.
+    pub(super) fn has_vanished(&self, installment: &Installment) -> bool {
+        self.of(&installment.merchant, &installment.id).any(|kept| kept.record.kind == RecordKind::Vanished)
+    }
+
+    /// Ends the records of an instalment that its source has no longer.
+    pub(super) fn end_vanished(&mut self, merchant: &MerchantId, id: &InstallmentId, source: &SourceName) {
+        self.kept.retain(|_, KeptRecord { record, .. }| {
+            record.key() != Some((merchant, id))
+                || record.source.as_ref() != Some(source)
+                || record.kind != RecordKind::Vanished
+        });
+    }
+
+    /// Keeps an instalment that its source has no longer, unless a record of that source holds it already.
+    pub(super) fn hold_vanished(
+        &mut self,
+        merchant: &MerchantId,
+        id: &InstallmentId,
+        source: &SourceName,
+        at: DateTime<Utc>,
+    ) {
+        if !self.of(merchant, id).any(|kept| kept.record.source.as_ref() == Some(source)) {
+            self.keep(RejectedRecord::vanished(merchant, id, source), at);
+        }
+    }
+
     /// Whether a record of this instalment is kept.
     pub(super) fn holds(&self, installment: &Installment) -> bool {
         self.of(&installment.merchant, &installment.id).next().is_some()
@@ -97,9 +124,11 @@ impl Tables {
     /// Releases the reminders of instalments of which nothing is kept any more.
     pub(super) fn release_not_rejected(&mut self, now: DateTime<Utc>) {
         let keys = self.ledger.rejects.kept.values().filter_map(|kept| kept.record.key());
-        let causes: BTreeSet<_> = keys.map(|(merchant, id)| HoldCause::rejected(merchant, id)).collect();
-        let is_free =
-            |cause: &HoldCause, _, _: &_| cause.reason == HoldReason::RejectedRecord && !causes.contains(cause);
+        let both = |(merchant, id)| [HoldCause::rejected(merchant, id), HoldCause::vanished(merchant, id)];
+        let causes: BTreeSet<_> = keys.flat_map(both).collect();
+        let is_free = |cause: &HoldCause, _, _: &_| {
+            matches!(cause.reason, HoldReason::RejectedRecord | HoldReason::Vanished) && !causes.contains(cause)
+        };
         self.outbox.release(now, RELEASED_AT_ONCE, is_free);
     }
 
@@ -169,6 +198,10 @@ impl RejectStore for MemoryStore {
                 && filter.installment.as_ref().is_none_or(|id| record.installment.as_ref() == Some(id))
                 && filter.waits.is_none_or(|waits| record.waits == waits)
                 && filter.after.is_none_or(|after| kept.id > after)
+                && filter
+                    .vanished_from
+                    .as_ref()
+                    .is_none_or(|source| record.kind == RecordKind::Vanished && record.source.as_ref() == Some(source))
         };
         let mut found: Vec<_> = tables.ledger.rejects.kept.values().filter(matches).cloned().collect();
         found.sort_by_key(|kept| kept.id);
@@ -188,6 +221,7 @@ impl RejectStore for MemoryStore {
         let mut counts = RejectCounts::default();
         for KeptRecord { record, .. } in tables.ledger.rejects.kept.values() {
             match (record.waits, record.key()) {
+                _ if record.kind == RecordKind::Vanished => counts.vanished += 1,
                 (true, _) => counts.waiting += 1,
                 (false, Some(_)) => counts.faulty += 1,
                 (false, None) => counts.unreadable += 1,

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, Tables};
-use crate::domain::SourceState;
-use crate::store::{SourceStore, StoreError};
+use crate::domain::{InstallmentId, MerchantId, SourceName, SourceState};
+use crate::store::audit_entries;
+use crate::store::{OpenFilter, OpenInstallment, SourceStore, StoreError, VanishedSettlement};
 
 #[async_trait]
 impl SourceStore for MemoryStore {
@@ -15,6 +16,31 @@ impl SourceStore for MemoryStore {
 
     async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
         Ok(self.tables().sources.values().cloned().collect())
+    }
+
+    async fn open_of_source(
+        &self,
+        source: &SourceName,
+        which: &OpenFilter,
+    ) -> Result<Vec<OpenInstallment>, StoreError> {
+        Ok(self.tables().ledger.open_of_source(source, which))
+    }
+
+    async fn settle_vanished(
+        &self,
+        source: &SourceName,
+        gone: &[(MerchantId, InstallmentId)],
+        settlement: &VanishedSettlement,
+    ) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let mut tables = self.tables();
+        let holds = *settlement == VanishedSettlement::Hold;
+        let settled = tables.ledger.settle_vanished(source, gone, holds, now);
+        tables.release_not_rejected(now);
+        if let VanishedSettlement::Cancel(Some(by)) = settlement {
+            tables.note(self.origin.as_ref(), &[audit_entries::accept_vanished(source, settled, by)]);
+        }
+        Ok(settled)
     }
 }
 

@@ -53,6 +53,7 @@ impl RejectStore for SqlStore {
             .bind(filter.waits)
             .bind(filter.after)
             .bind(i64::from(filter.limit))
+            .bind(filter.vanished_from.as_ref().map(|source| source.as_str()))
             .fetch_all(&mut *tx)
             .await?;
         let ring = self.ring();
@@ -223,16 +224,17 @@ pub(super) async fn release(end: &SqlStore, tx: &mut Tx, ended: Vec<RejectSubjec
     let kept: BTreeSet<_> = kept.iter().filter_map(|kept| key(&kept.record)).collect();
     let now = end.now(tx).await?;
     for (merchant, id) in ended.into_iter().collect::<BTreeSet<_>>().difference(&kept) {
-        let cause = HoldCause::rejected(merchant, id).to_string();
-        for channel in Channel::ALL {
-            queue::release(tx, now, &cause, channel.as_str(), RELEASED_AT_ONCE).await?;
+        for cause in [HoldCause::rejected(merchant, id), HoldCause::vanished(merchant, id)] {
+            for channel in Channel::ALL {
+                queue::release(tx, now, &cause.to_string(), channel.as_str(), RELEASED_AT_ONCE).await?;
+            }
         }
     }
     Ok(())
 }
 
 /// The kept records of these instalments, oldest first.
-async fn of_keys<'k>(
+pub(super) async fn of_keys<'k>(
     tx: &mut Tx,
     keys: impl Iterator<Item = (&'k MerchantId, &'k InstallmentId)>,
 ) -> Result<Vec<KeptRecord>, StoreError> {
@@ -275,7 +277,8 @@ pub(super) async fn keep(
         .column(|((_, merchant, ..), _)| merchant.as_str())?
         .column(|((.., source, _), _)| source.as_str())?
         .column(|((.., digest), _)| kept_digest(ring, digest))?
-        .column(|(_, record)| record.kind.as_str())?
+        .column(|(_, record)| kind_column(record.kind))?
+        .column(|(_, record)| record.kind == RecordKind::Vanished)?
         .column(|(_, record)| record.waits)?
         .column(|(key, record)| cells(key, record))?
         .column(|(_, record)| record.reason.as_str())?
@@ -286,7 +289,15 @@ pub(super) async fn keep(
     Ok(())
 }
 
-async fn forget(tx: &mut Tx, ids: &[i64]) -> Result<(), StoreError> {
+/// The word of a kind in the table. Daemons of the release before hold what they take for a row.
+fn kind_column(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Vanished => RecordKind::Row.as_str(),
+        other => other.as_str(),
+    }
+}
+
+pub(super) async fn forget(tx: &mut Tx, ids: &[i64]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }

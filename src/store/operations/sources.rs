@@ -5,11 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 
 use super::ledger::{known_installments, write_installments};
-use super::{Db, SqlStore, Tx, installment, payments, rejects, scan};
-use crate::domain::{Amendment, AmendmentResult, PaymentStage, SourceName, SourceState, settle_payments};
+use super::{Batch, Db, SqlStore, Tx, audit, installment, payments, rejects, scan};
+use crate::domain::{
+    Amendment, AmendmentResult, InstallmentId, InstallmentStatus, MerchantId, PaymentStage, RecordKind, RejectedRecord,
+    SourceName, SourceState, settle_payments,
+};
+use crate::store::audit_entries;
+use crate::store::sql::installment::{OPEN_OF_SOURCE, OpenRow};
 use crate::store::sql::source::{ALL, BRANCHES, BranchRow, NAME, NOTE, NOTE_BRANCH, SourceRow, states};
 use crate::store::sql::value::Moment;
-use crate::store::{SourceStore, StoreError};
+use crate::store::{KeptRecord, OpenFilter, OpenInstallment, SourceStore, StoreError, VanishedSettlement};
 
 #[async_trait]
 impl SourceStore for SqlStore {
@@ -23,6 +28,78 @@ impl SourceStore for SqlStore {
         let mut tx = self.read().await?;
         let read = all(&mut tx).await?;
         Ok(tx.finish(read).await)
+    }
+
+    async fn open_of_source(
+        &self,
+        source: &SourceName,
+        which: &OpenFilter,
+    ) -> Result<Vec<OpenInstallment>, StoreError> {
+        let mut tx = self.read().await?;
+        let rows: Vec<OpenRow> = match which {
+            OpenFilter::Page { after, limit } => {
+                let (id, merchant) = after.as_ref().map_or(("", ""), |(id, merchant)| (id.as_str(), merchant.as_str()));
+                sqlx::query_as::<Db, _>(OPEN_OF_SOURCE)
+                    .bind(source.as_str())
+                    .bind(id)
+                    .bind(merchant)
+                    .bind(i64::from(*limit))
+                    .fetch_all(&mut *tx)
+                    .await?
+            }
+            OpenFilter::Orders(orders) => {
+                Batch::of(orders)
+                    .column(|(merchant, _)| merchant.as_str())?
+                    .column(|(_, order)| order.as_str())?
+                    .query_as(installment::OPEN_OF_ORDERS)?
+                    .bind(source.as_str())
+                    .fetch_all(&mut *tx)
+                    .await?
+            }
+        };
+        tx.finish(rows).await.into_iter().map(OpenRow::read).collect()
+    }
+
+    async fn settle_vanished(
+        &self,
+        source: &SourceName,
+        gone: &[(MerchantId, InstallmentId)],
+        settlement: &VanishedSettlement,
+    ) -> Result<usize, StoreError> {
+        let mut tx = self.write_ledger().await?;
+        let now = self.given_now();
+        let keys = gone.iter().map(|(merchant, id)| (merchant, id)).collect();
+        let mut known = known_installments(&mut tx, &keys).await?;
+        known.retain(|one| one.status == InstallmentStatus::Open && one.source.as_ref() == Some(source));
+        let kept = rejects::of_keys(&mut tx, keys.into_iter()).await?;
+        let of_source = |kept: &&KeptRecord| kept.record.source.as_ref() == Some(source);
+        match settlement {
+            VanishedSettlement::Hold => {
+                let held: BTreeSet<_> = kept.iter().filter(of_source).filter_map(|kept| kept.record.key()).collect();
+                let new = known.iter().filter(|one| !held.contains(&(&one.merchant, &one.id)));
+                let records = new.map(|one| RejectedRecord::vanished(&one.merchant, &one.id, source));
+                rejects::keep(&mut tx, records, now).await?;
+            }
+            VanishedSettlement::Cancel(by) => {
+                for one in &mut known {
+                    (one.status, one.is_vanished) = (InstallmentStatus::Cancelled, true);
+                }
+                let dirty: Vec<_> = known.iter().collect();
+                write_installments(&mut tx, &dirty, installment::UPSERT, now).await?;
+                scan::write_down_installments(&mut tx, &dirty, now).await?;
+                let ended = kept.iter().filter(of_source).filter(|kept| kept.record.kind == RecordKind::Vanished);
+                let ended: Vec<_> = ended.collect();
+                let ids: Vec<_> = ended.iter().map(|kept| kept.id).collect();
+                rejects::forget(&mut tx, &ids).await?;
+                let keys = ended.iter().filter_map(|kept| kept.record.key());
+                let keys = keys.map(|(merchant, id)| (merchant.clone(), id.clone())).collect();
+                rejects::release(self, &mut tx, keys).await?;
+                let entry = by.as_ref().map(|by| audit_entries::accept_vanished(source, known.len(), by));
+                audit::note(&mut tx, entry.as_slice()).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(known.len())
     }
 }
 

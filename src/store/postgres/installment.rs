@@ -20,3 +20,12 @@ pub(super) const ADD: &str = with_written_columns!(postgres_rows);
 
 /// Writes instalments, known or not. Binds: as [`ADD`].
 pub(super) const UPSERT: &str = concat!(with_written_columns!(postgres_rows), overwrite!());
+
+/// The open instalments of orders that a source yielded last. Binds: merchants, orders; source.
+pub(super) const OPEN_OF_ORDERS: &str = r#"
+    select i.merchant, i.installment_id, i.order_ref
+    from unnest($1::text[], $2::text[]) as k (merchant, order_ref)
+    cross join lateral (
+        select * from installment i
+        where i.order_ref = k.order_ref and i.merchant = k.merchant and i.source = $3 and i.status = 'open' offset 0
+    ) i"#;

@@ -18,14 +18,15 @@ pub(super) const OF_BATCH: &str = concat!(
 /// Keeps records, each in the place of the one of the same source and instalment; the same again stays as it is. Binds:
 /// the columns, each key once; now, if it is given.
 pub(super) const KEEP: &str = r#"
-    insert into reject (installment_id, merchant, source, digest, kind, waits, cells, reason, at)
-    select r.*, coalesce($9, now()) from unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::text[], $8::text[]
+    insert into reject (installment_id, merchant, source, digest, kind, is_vanished, waits, cells, reason, at)
+    select r.*, coalesce($10, now()) from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::bool[], $8::text[], $9::text[]
     ) as r
     on conflict (installment_id, merchant, source, digest) do update set
-        kind = excluded.kind, waits = excluded.waits, cells = excluded.cells, reason = excluded.reason, at = excluded.at
-    where (reject.kind, reject.waits, reject.cells, reject.reason)
-        is distinct from (excluded.kind, excluded.waits, excluded.cells, excluded.reason)"#;
+        kind = excluded.kind, is_vanished = excluded.is_vanished, waits = excluded.waits, cells = excluded.cells,
+        reason = excluded.reason, at = excluded.at
+    where (reject.kind, reject.is_vanished, reject.waits, reject.cells, reject.reason)
+        is distinct from (excluded.kind, excluded.is_vanished, excluded.waits, excluded.cells, excluded.reason)"#;
 
 /// Keeps records no longer. Binds: numbers.
 pub(super) const END: &str = "delete from reject where id = any ($1::bigint[])";

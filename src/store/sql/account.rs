@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::borrower::BorrowerRow;
 use super::installment::InstallmentRow;
 use super::value::Moment;
-use crate::domain::{BorrowerKey, KeyRing};
+use crate::domain::{BorrowerKey, KeyRing, RecordKind};
 use crate::plan::Account;
 use crate::store::StoreError;
 
@@ -42,9 +42,10 @@ macro_rules! account_columns {
                 select 1 from stop t
                 where coalesce(t.merchant, r.merchant) = r.merchant and coalesce(t.channel, r.channel) = r.channel
             ) as stopped,
-            exists (select 1 from reject) and coalesce((
-                select true from reject x where x.installment_id = i.installment_id and x.merchant = r.merchant limit 1
-            ), false) as rejected,
+            case when exists (select 1 from reject) then (
+                select case when x.is_vanished then 'vanished' else x.kind end from reject x
+                where x.installment_id = i.installment_id and x.merchant = r.merchant limit 1
+            ) end as rejected,
             exists (select 1 from payment where stage = 'holding') and coalesce((
                 select true from payment y
                 where y.installment_id = i.installment_id and y.merchant = r.merchant and y.stage = 'holding' limit 1
@@ -80,7 +81,8 @@ pub(in crate::store) struct AccountRow {
     suppressed: Option<String>,
     unread_reply: Option<i64>,
     stopped: bool,
-    rejected: bool,
+    /// The kind of a record of the instalment that could not be applied.
+    rejected: Option<String>,
     pending: bool,
     #[sqlx(flatten)]
     borrower: BorrowerRow,
@@ -118,8 +120,13 @@ impl AccountRow {
         const COLUMN: &str = "suppression.reason";
         let reason = self.suppressed.map(|word| word.parse().map_err(|_| StoreError::Corrupt { column: COLUMN }));
         let installments = Vec::from_iter(self.installment.installment(borrower, due_date)?);
+        let of_kind = |is: fn(&str) -> bool| {
+            let rejected = self.rejected.as_deref().is_some_and(is);
+            installments.iter().filter(|_| rejected).map(|one| one.id.clone()).collect()
+        };
         Ok(Account {
-            rejected: installments.iter().filter(|_| self.rejected).map(|one| one.id.clone()).collect(),
+            rejected: of_kind(|_| true),
+            vanished: of_kind(is_vanished),
             pending: installments.iter().filter(|_| self.pending).map(|one| one.id.clone()).collect(),
             borrower: if self.known { Some(self.borrower.borrower(borrower.clone(), ring)?) } else { None },
             installments,
@@ -138,9 +145,16 @@ impl AccountRow {
         due_date: NaiveDate,
     ) -> Result<(), StoreError> {
         let installment = self.installment.installment(borrower, due_date)?;
-        account.rejected.extend(installment.iter().filter(|_| self.rejected).map(|one| one.id.clone()));
+        for one in installment.iter().filter(|_| self.rejected.is_some()) {
+            account.rejected.push(one.id.clone());
+            account.vanished.extend(self.rejected.as_deref().filter(|kind| is_vanished(kind)).map(|_| one.id.clone()));
+        }
         account.pending.extend(installment.iter().filter(|_| self.pending).map(|one| one.id.clone()));
         account.installments.extend(installment);
         Ok(())
     }
+}
+
+fn is_vanished(kind: &str) -> bool {
+    kind == RecordKind::Vanished.as_str()
 }

@@ -7,7 +7,7 @@ use super::borrower::{BorrowerRow, KeyRow, read, read_if_known};
 use super::clauses::Clause;
 use super::value::{Amount, Moment};
 use crate::domain::{BorrowerKey, Channel, Currency, Installment, Money};
-use crate::store::{InstallmentFilter, SettledInstallment, StoreError};
+use crate::store::{InstallmentFilter, OpenInstallment, SettledInstallment, StoreError};
 
 /// The columns of an instalment `i`, without borrower and due date.
 macro_rules! installment_columns {
@@ -240,6 +240,31 @@ impl DueRow {
     pub(in crate::store) fn suppressed(&self) -> Result<Vec<Channel>, StoreError> {
         let words = self.suppressed.split_ascii_whitespace();
         words.map(|word| read(word, "suppression.channel", str::parse)).collect()
+    }
+}
+
+/// A page of the open instalments that a source yielded last. Binds: source, number and merchant to go on behind,
+/// limit.
+pub(in crate::store) const OPEN_OF_SOURCE: &str = r#"
+    select i.merchant, i.installment_id, i.order_ref from installment i
+    where i.source = $1 and i.status = 'open' and (i.installment_id, i.merchant) > ($2, $3)
+    order by i.installment_id, i.merchant limit $4"#;
+
+/// An open instalment of a source.
+#[derive(FromRow)]
+pub(in crate::store) struct OpenRow {
+    merchant: String,
+    installment_id: String,
+    order_ref: Option<String>,
+}
+
+impl OpenRow {
+    pub(in crate::store) fn read(self) -> Result<OpenInstallment, StoreError> {
+        Ok(OpenInstallment {
+            merchant: read(&self.merchant, "installment.merchant", str::parse)?,
+            installment: read(&self.installment_id, "installment.installment_id", str::parse)?,
+            order_ref: self.order_ref,
+        })
     }
 }
 

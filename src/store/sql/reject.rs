@@ -6,13 +6,13 @@ use super::borrower::{read, read_if_known};
 use super::clauses::Clause;
 use super::sealing::open_cells;
 use super::value::Moment;
-use crate::domain::{KeyRing, RecordCells, RejectedRecord};
+use crate::domain::{KeyRing, RecordCells, RecordKind, RejectedRecord};
 use crate::store::{DropOrder, DroppedRecord, KeptRecord, RejectCounts, RejectFilter, StoreError};
 
 /// The columns of a kept record `x`.
 macro_rules! reject_columns {
     () => {
-        "x.id, x.installment_id, x.merchant, x.source, x.kind, x.waits, x.cells, x.reason, x.at"
+        "x.id, x.installment_id, x.merchant, x.source, x.kind, x.is_vanished, x.waits, x.cells, x.reason, x.at"
     };
 }
 pub(in crate::store) use reject_columns;
@@ -21,17 +21,18 @@ pub(in crate::store) use reject_columns;
 pub(in crate::store) const ANY: &str = "select exists (select 1 from reject)";
 
 /// Kept records that match a filter; its clauses come in between. Binds: merchant, instalment, whether they wait,
-/// number, limit.
+/// number, limit, source that has them no longer.
 pub(in crate::store) const MATCHING: [&str; 2] =
     [concat!("select ", reject_columns!(), " from reject x where true"), " order by x.id limit $5"];
 
 /// The clauses of a filter.
-pub(in crate::store) fn narrow(filter: &RejectFilter) -> [Clause; 4] {
+pub(in crate::store) fn narrow(filter: &RejectFilter) -> [Clause; 5] {
     [
         (filter.merchant.is_some(), "x.merchant = $1"),
         (filter.installment.is_some(), "x.installment_id = $2"),
         (filter.waits.is_some(), "x.waits = $3"),
         (filter.after.is_some(), "x.id > $4"),
+        (filter.vanished_from.is_some(), "x.is_vanished and x.source = $6"),
     ]
 }
 
@@ -42,7 +43,8 @@ pub(in crate::store) const INSTALLMENTS: &str =
 /// How many are kept, by what they do.
 pub(in crate::store) const COUNTS: &str = r#"
     select
-        count(case when digest = '' and not waits then 1 end) as faulty,
+        count(case when digest = '' and not waits and not is_vanished then 1 end) as faulty,
+        count(case when is_vanished then 1 end) as vanished,
         count(case when waits then 1 end) as waiting,
         count(case when digest <> '' then 1 end) as unreadable
     from reject"#;
@@ -69,6 +71,7 @@ pub(in crate::store) struct RejectRow {
     merchant: String,
     source: String,
     kind: String,
+    is_vanished: bool,
     waits: bool,
     cells: String,
     reason: String,
@@ -81,7 +84,10 @@ impl RejectRow {
         let cells = serde_json::from_str(&cells).map_err(|_| StoreError::Corrupt { column: "reject.cells" })?;
         let record = RejectedRecord {
             source: read_if_known(some(self.source), "reject.source", str::parse)?,
-            kind: read(&self.kind, "reject.kind", str::parse)?,
+            kind: match self.is_vanished {
+                true => RecordKind::Vanished,
+                false => read(&self.kind, "reject.kind", str::parse)?,
+            },
             merchant: read_if_known(some(self.merchant), "reject.merchant", str::parse)?,
             installment: read_if_known(some(self.installment_id), "reject.installment_id", str::parse)?,
             cells: RecordCells(cells),
@@ -95,6 +101,7 @@ impl RejectRow {
 #[derive(FromRow)]
 pub(in crate::store) struct RejectCountsRow {
     faulty: i64,
+    vanished: i64,
     waiting: i64,
     unreadable: i64,
 }
@@ -102,7 +109,12 @@ pub(in crate::store) struct RejectCountsRow {
 impl RejectCountsRow {
     pub(in crate::store) fn counts(&self) -> RejectCounts {
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
-        RejectCounts { faulty: count(self.faulty), waiting: count(self.waiting), unreadable: count(self.unreadable) }
+        RejectCounts {
+            faulty: count(self.faulty),
+            vanished: count(self.vanished),
+            waiting: count(self.waiting),
+            unreadable: count(self.unreadable),
+        }
     }
 }
 

@@ -17,3 +17,10 @@ pub(super) const ADD: &str = with_written_columns!(sqlite_rows);
 
 /// Writes instalments, known or not. Rows and bind: as [`ADD`].
 pub(super) const UPSERT: &str = concat!(with_written_columns!(sqlite_rows), overwrite!());
+
+/// The open instalments of orders that a source yielded last. Rows: merchant, order; then bind: source.
+pub(super) const OPEN_OF_ORDERS: &str = r#"
+    select i.merchant, i.installment_id, i.order_ref
+    from json_each($1) k
+    cross join installment i on i.order_ref = k.value ->> 1 and i.merchant = k.value ->> 0
+    where i.source = $2 and i.status = 'open'"#;

@@ -7,12 +7,13 @@ use chrono::NaiveDate;
 
 use super::TaskStore;
 use crate::domain::{
-    Amendment, AmendmentResult, BorrowerKey, Channel, Installment, ManualPreferences, SourceName, SourceState,
+    Amendment, AmendmentResult, BorrowerKey, Channel, Installment, InstallmentId, ManualPreferences, MerchantId,
+    SourceName, SourceState,
 };
 use crate::plan::{Account, Due, RecentContacts};
 use crate::store::{
-    Change, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, PreferenceStore, PreferencesRecord,
-    SettledInstallment, SourceStore, StoreError, WriteMode,
+    Change, DueCursor, InstallmentFilter, LedgerRow, LedgerStore, OpenFilter, OpenInstallment, PreferenceStore,
+    PreferencesRecord, SettledInstallment, SourceStore, StoreError, VanishedSettlement, WriteMode,
 };
 
 #[async_trait]
@@ -37,6 +38,25 @@ impl SourceStore for TaskStore {
 
     async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
         self.run(|store| async move { store.sources().await }).await
+    }
+
+    async fn open_of_source(
+        &self,
+        source: &SourceName,
+        which: &OpenFilter,
+    ) -> Result<Vec<OpenInstallment>, StoreError> {
+        let (source, which) = (source.clone(), which.clone());
+        self.run(|store| async move { store.open_of_source(&source, &which).await }).await
+    }
+
+    async fn settle_vanished(
+        &self,
+        source: &SourceName,
+        gone: &[(MerchantId, InstallmentId)],
+        settlement: &VanishedSettlement,
+    ) -> Result<usize, StoreError> {
+        let (source, gone, settlement) = (source.clone(), gone.to_vec(), settlement.clone());
+        self.run(|store| async move { store.settle_vanished(&source, &gone, &settlement).await }).await
     }
 }
 

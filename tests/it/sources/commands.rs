@@ -63,11 +63,32 @@ async fn walk_through(lender: Lender) {
     );
     let (code, said) = run(folder.path(), &["check", "--online"]);
     assert!(code == 0 && said.contains("source core: ready"), "{said}");
+    for line in [
+        "    of the first 2 rows 1 are sound, 1 would be rejected\n",
+        "    1 would be rejected: amount is negative\n",
+        "    for example 1 of mall: borrower b1, 李…, …8000, CNY 128.50, due 2026-12-01\n",
+        "    times without a zone are taken for UTC, and the days that a query works out are of the database's own ",
+    ] {
+        assert!(said.contains(line), "no {line} in\n{said}");
+    }
     let (code, said) = run(folder.path(), &["dispatch", "--drain"]);
     assert!(code == 0 && !said.contains("nothing is sent"), "{said}");
 
     let (code, said) = run(folder.path(), &["import", "--source", "core", "--from-start", "--summary", "json"]);
     assert!(code == 3 && said.contains("\"same\":2") && said.contains("\"installment_id\":\"2\""), "{said}");
+    let rejects = ["import", "--source", "core", "--from-start", "--rejects", "bad.jsonl"];
+    let (code, said) = run(folder.path(), &rejects);
+    assert!(
+        code == 3 && said.contains("every rejected row is in bad.jsonl; mend the source, or the file and"),
+        "{said}"
+    );
+    let bad = std::fs::read_to_string(folder.path().join("bad.jsonl")).expect("it is there");
+    assert!(bad.starts_with("{\"line\":2,\"reason\":\"amount is negative\",\"amount\":\"-1"), "{bad}");
+    std::fs::write(folder.path().join("bad.jsonl"), bad.replace("\"amount\":\"-1", "\"amount\":\"1")).expect("mended");
+    let (code, said) = run(folder.path(), &["import", "bad.jsonl"]);
+    assert!(code == 0 && said.contains("new       1"), "{said}");
+    assert!(run(folder.path(), &["rejects", "list"]).1.lines().all(|line| !line.contains("amount")), "it is answered");
+
     let (code, said) = run(folder.path(), &["import", "--source", "cor"]);
     assert_eq!((code, said.trim()), (2, "dueherald: the config has no source cor; it has core"));
 }

@@ -37,6 +37,8 @@ pub(super) struct Lender {
     pub(super) url: String,
     pub(super) clock: SimClock,
     pub(super) ledger: Arc<dyn Store>,
+    /// Whether pulls read all rows and cancel what is gone.
+    pub(super) reads_all: bool,
     pub(super) _lives_as_long: Box<dyn Any>,
 }
 
@@ -81,7 +83,7 @@ impl Lender {
     fn new(dialect: Dialect, url: String, lives_as_long: Box<dyn Any>) -> Self {
         let clock = SimClock::at(at(NOW));
         let ledger = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
-        Self { dialect, url, clock, ledger, _lives_as_long: lives_as_long }
+        Self { dialect, url, clock, ledger, reads_all: false, _lives_as_long: lives_as_long }
     }
 
     async fn with_table(self, instant: &str, amount: &str) -> Self {
@@ -145,6 +147,7 @@ impl Lender {
                 has_whole_orders: false,
             }],
             freshness: None,
+            pays_elsewhere: true,
             merchant: (!query.contains("merchant")).then(|| crate::fixtures::merchant().id),
             amount_unit: None,
             zone: Some(chrono_tz::UTC),
@@ -185,8 +188,11 @@ impl Lender {
             source,
             merchants: &merchants,
             overlap,
-            from_start: false,
+            from_start: self.reads_all,
+            sweeps: self.reads_all,
+            max_vanishing: rust_decimal::Decimal::new(5, 2),
             mode: WriteMode::Commit,
+            rejects: None,
             max_shown: 20,
             holder: "test",
             stop: &CancellationToken::new(),

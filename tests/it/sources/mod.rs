@@ -5,11 +5,13 @@ mod commands;
 mod folder;
 mod lender;
 mod limits;
+mod nothing_lost;
 mod odd_values;
 mod order;
 mod pulls;
 mod refusals;
 mod types;
+mod vanishing;
 
 /// One test for each case on each kind of database.
 macro_rules! on_every_lender {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dueherald::source::sql::Dialect;
+use dueherald::source::sql::{Dialect, SqlSettings};
 
 use super::lender::{COLUMNS, Lender, PAGED, counts};
 use super::on_every_lender;
@@ -14,6 +14,7 @@ on_every_lender! { refusals:
     a_query_that_does_not_page_is_told_how_to,
     what_the_database_says_of_the_query_is_told,
     a_row_without_a_time_is_told,
+    instalments_that_nothing_says_are_paid_are_refused,
 }
 
 async fn bad_rows_are_told_by_their_number_and_the_rest_goes_on(lender: Lender) {
@@ -104,6 +105,17 @@ async fn a_row_without_a_time_is_told(lender: Lender) {
                  where updated_at >= :after and (updated_at > :after or id > :after_key) order by 6, id limit :limit";
     let told = lender.refusal(query).await;
     assert!(told.starts_with("source core: a row has no updated_at"), "{told}");
+}
+
+async fn instalments_that_nothing_says_are_paid_are_refused(lender: Lender) {
+    lender.owes(1..2, "2026-11-22 01:00:00").await;
+    let columns = COLUMNS.replace("paid as paid_amount, ", "").replace("status, ", "");
+    let settings = lender.settings(&format!("select {columns} from instalment {PAGED}"), 10);
+    assert_eq!(counts(&lender.pull(&lender.source_of(settings.clone())).await.expect("pulled")).0, 1);
+    let strict = lender.source_of(SqlSettings { pays_elsewhere: false, ..settings });
+    let told = lender.pull(&strict).await.expect_err("it is refused").to_string();
+    assert!(told.starts_with("source core: the query yields neither status nor paid_amount"), "{told}");
+    assert!(told.contains("payments = \"elsewhere\""), "{told}");
 }
 
 /// Where the database knows the types beforehand, a wrong one is told before the first row.

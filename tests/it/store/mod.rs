@@ -247,6 +247,7 @@ macro_rules! every_case_on {
                 a_known_installment_is_amended_and_nothing_else_of_it,
                 a_source_is_read_forward_only,
                 each_branch_is_read_forward_only,
+                what_vanished_is_cancelled_or_held_until_it_comes_back,
                 the_merchants_that_a_source_has_named_stay,
             }
             deliveries {

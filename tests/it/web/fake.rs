@@ -12,10 +12,10 @@ use dueherald::clock::{Clock, SimClock};
 use dueherald::config::{Http, LinkLifetime};
 use dueherald::domain::{
     ActivityCount, AddressKey, Amendment, AmendmentResult, Borrower, BorrowerId, BorrowerKey, Channel, Click,
-    EmailAddress, Event, EventKind, Installment, InstallmentStatus, KeyRing, LiftResult, Lifter, ManualChange,
-    ManualPreferences, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone, Reminder, ReminderId, ReminderKey,
-    Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes, SentCount, SourceName, SourceState, State, Step,
-    Suppression, SuppressionChange, SuppressionRecord,
+    EmailAddress, Event, EventKind, Installment, InstallmentId, InstallmentStatus, KeyRing, LiftResult, Lifter,
+    ManualChange, ManualPreferences, Merchant, MerchantId, NewReminder, Origin, PersonName, Phone, Reminder,
+    ReminderId, ReminderKey, Route, RouteHealth, RouteHosts, RouteKey, RouteVersion, Routes, SentCount, SourceName,
+    SourceState, State, Step, Suppression, SuppressionChange, SuppressionRecord,
 };
 use dueherald::http::hosts::PageHosts;
 use dueherald::http::limit::Limits;
@@ -24,10 +24,10 @@ use dueherald::pipeline::Registry;
 use dueherald::plan::{Account, AnswerTry, Due, Policy, RecentContacts, TryDecision};
 use dueherald::render::{LinkKeys, SigningKeys};
 use dueherald::store::{
-    AnswerStore, Change, DueCursor, FunnelStore, InstallmentFilter, LedgerRow, LedgerStore, MemoryStore,
-    PreferenceStore, PreferencesRecord, QueueCounts, RejectCounts, ReminderFilter, ReminderStore, ReminderView,
-    RouteStore, SchemaStore, SentMessage, SettledInstallment, SourceStore, StoreError, SuppressionChangeFilter,
-    SuppressionFilter, SuppressionStore, WriteMode,
+    AnswerStore, Change, DueCursor, FunnelStore, InstallmentFilter, LedgerRow, LedgerStore, MemoryStore, OpenFilter,
+    OpenInstallment, PreferenceStore, PreferencesRecord, QueueCounts, RejectCounts, ReminderFilter, ReminderStore,
+    ReminderView, RouteStore, SchemaStore, SentMessage, SettledInstallment, SourceStore, StoreError,
+    SuppressionChangeFilter, SuppressionFilter, SuppressionStore, VanishedSettlement, WriteMode,
 };
 
 pub(crate) use super::sample::{app, date, installment, instant, route, web};
@@ -146,6 +146,19 @@ impl SourceStore for FakeStore {
 
     async fn sources(&self) -> Result<Vec<SourceState>, StoreError> {
         self.answer(self.sources.clone()).await
+    }
+
+    async fn open_of_source(&self, _: &SourceName, _: &OpenFilter) -> Result<Vec<OpenInstallment>, StoreError> {
+        unreachable!("no page pulls")
+    }
+
+    async fn settle_vanished(
+        &self,
+        _: &SourceName,
+        _: &[(MerchantId, InstallmentId)],
+        _: &VanishedSettlement,
+    ) -> Result<usize, StoreError> {
+        unreachable!("no page pulls")
     }
 }
 

@@ -109,6 +109,7 @@ async fn everything_is_done_once_behind_a_pooler(#[case] settings: &str) {
         merchant = "mall"
         cron = "0 * * * *"
         time_zone = "UTC"
+        payments = "elsewhere"
         page = 100
         query = """
         select id as installment_id, 'p' || id as borrower_id, 'p' || id || '@mail.example' as email, 20.00 as amount,

@@ -15,9 +15,9 @@ use dueherald::domain::{
 use dueherald::plan::{AnswerTry, GatewayLists, Mark, PlanItem, RateLimit, RecentContacts, rules_of};
 use dueherald::store::{
     AuditFilter, BorrowerSearch, ClaimRequest, DropOrder, IncomingReply, InstallmentFilter, KeptAnswer, KeptRecord,
-    KeptReport, LedgerPart, NewDelivery, NextLook, RehomeScope, RejectFilter, ReminderFilter, ReplyFilter,
+    KeptReport, LedgerPart, NewDelivery, NextLook, OpenFilter, RehomeScope, RejectFilter, ReminderFilter, ReplyFilter,
     ReplyReading, ReportAction, ReportBatch, RequestClaim, RequestEnd, StatusReport, Stop, Store, Subject,
-    SuppressionChangeFilter, SuppressionFilter, WriteMode,
+    SuppressionChangeFilter, SuppressionFilter, VanishedSettlement, WriteMode,
 };
 use futures_util::future::BoxFuture;
 
@@ -241,6 +241,12 @@ pub(super) const OPERATIONS: &[Operation] = operations! {
         ..SourceState::new("books".parse().expect("a name"))
     }),
     sources: |store, m| store.sources(),
+    open_of_source: |store, m| store.open_of_source(
+        &"books".parse().expect("a name"), &OpenFilter::Page { after: None, limit: 10 },
+    ),
+    settle_vanished: |store, m| store.settle_vanished(
+        &"books".parse().expect("a name"), &[(merchant("mall"), m.new_row().installment)], &VanishedSettlement::Hold,
+    ),
     due_page: |store, m| store.due_page(due()..=due(), None, 10),
     installments: |store, m| store.installments(&InstallmentFilter { limit: 10, ..InstallmentFilter::default() }),
     settled_installments: |store, m| store.settled_installments(&m.borrower()),
