@@ -2,6 +2,7 @@
 
 mod folder;
 mod hook;
+mod preset;
 mod sql;
 
 use std::borrow::Cow;

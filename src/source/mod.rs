@@ -23,6 +23,7 @@ mod json_lines;
 mod objects;
 mod phone;
 mod preferences;
+pub mod presets;
 mod quote_scan;
 mod recheck;
 mod record;

@@ -15,7 +15,7 @@ use crate::commands::{Desk, today};
 use crate::noon::where_it_is_noon;
 
 /// Every command, in an order in which each has something to do, with its exit code. `AT` is a time today.
-const COMMANDS: [(&str, i32); 77] = [
+const COMMANDS: [(&str, i32); 78] = [
     ("demo --once", 0),
     ("init again", 0),
     ("migrate", 0),
@@ -24,6 +24,7 @@ const COMMANDS: [(&str, i32); 77] = [
     ("import sample.csv", 0),
     ("import sample.csv --summary json", 0),
     ("import faulty.csv", 3),
+    ("source show fineract", 0),
     ("rejects list", 0),
     ("rejects retry", 3),
     ("rejects drop 1 --actor wang --reason trial", 0),

@@ -33,6 +33,7 @@ mod notice;
 mod plan;
 mod postgres;
 mod preferences;
+mod presets;
 mod private_files;
 mod proof;
 mod readme;

@@ -9,7 +9,7 @@ use reqwest::Url;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 
-use super::{Common, cron};
+use super::{Common, cron, preset};
 use crate::config::reading::Section;
 use crate::config::transport::check_source;
 use crate::config::value::{Value, duration, flag, integer, lines, share, text, time_zone, word};
@@ -47,12 +47,22 @@ pub(super) fn read(
     });
     // A query is checked even where the URL is mistaken.
     let dialect = url.as_ref().map_or(Dialect::Postgres, |(dialect, _)| *dialect);
-    let branches = branches(section, dialect);
+    let preset = preset::read(section, url.as_ref().map(|(dialect, _)| *dialect));
+    let branches = match &preset {
+        Some(None) => branches(section, dialect),
+        Some(Some(preset)) => Some(preset.branches.clone()),
+        None => None,
+    };
     let freshness = section.optional("freshness", |value| checked_statement(&lines(value)?, dialect));
     let schedule = cron(section, cron_zone);
-    let zone = section.optional("time_zone", time_zone);
+    let needs_zone = matches!(&preset, Some(Some(preset)) if preset.zone.is_none());
+    let zone = if needs_zone {
+        section.required("time_zone", r#""Asia/Kolkata""#, time_zone).map(Some)
+    } else {
+        section.optional("time_zone", time_zone)
+    };
     let page = section.or("page", 1_000, |value| integer(value, 1..=100_000));
-    let overlap = section.or("overlap", Duration::from_secs(5 * 60), duration);
+    let overlap = section.optional("overlap", duration);
     let statement_timeout = section.or("statement_timeout", Duration::from_secs(60), |value| {
         let limit = duration(value)?;
         let range = Duration::from_millis(100)..=Duration::from_secs(60 * 60);
@@ -66,9 +76,15 @@ pub(super) fn read(
     let pays_elsewhere = section.or("payments", false, |value| word(value, &[("elsewhere", true)]));
     allow_plaintext?;
     let (dialect, url) = url?;
-    let (branches, freshness, zone, page) = (branches?, freshness?, zone?, page?);
+    let (preset, branches, page) = (preset?, branches?, page?);
+    let freshness = freshness?.or(preset.as_ref().map(|preset| preset.freshness.clone()));
+    let zone = zone?.or(preset.as_ref().and_then(|preset| preset.zone));
     let (statement_timeout, pays_elsewhere) = (statement_timeout?, pays_elsewhere?);
-    let (schedule, overlap) = (schedule?, overlap?);
+    let schedule = schedule?;
+    let overlap = match overlap? {
+        Some(overlap) => TimeDelta::from_std(overlap).unwrap_or(TimeDelta::MAX),
+        None => preset.map_or(TimeDelta::minutes(5), |preset| preset.overlap),
+    };
     let Common { name, merchant, amount_unit, .. } = common?.clone();
     Some(DatabaseSource {
         settings: SqlSettings {
@@ -85,7 +101,7 @@ pub(super) fn read(
             statement_timeout,
         },
         schedule,
-        overlap: TimeDelta::from_std(overlap).unwrap_or(TimeDelta::MAX),
+        overlap,
         full_read: full_read?,
         max_vanishing: max_vanishing?,
     })

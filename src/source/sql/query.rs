@@ -50,6 +50,8 @@ impl Parameter {
 /// A query that has its three parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
+    /// The text as it was written, with the names of the parameters.
+    written: String,
     /// The text in the database's syntax: `$1` to `$3`, `?1` to `?3`, or `?` each time.
     pub(super) text: String,
     /// The parameters to bind, in this order.
@@ -57,6 +59,12 @@ pub struct Query {
 }
 
 impl Query {
+    /// The query as it was written.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        &self.written
+    }
+
     /// Reads a query. Names in strings, quoted names and comments are no parameters, and neither is what follows `::`.
     ///
     /// # Errors
@@ -67,7 +75,7 @@ impl Query {
             return Err(format!("{FORM} (it has no :{})", missing.name()));
         }
         let binds = if dialect == Dialect::MySql { used } else { Parameter::ALL.to_vec() };
-        Ok(Self { text, binds })
+        Ok(Self { written: written.trim().to_owned(), text, binds })
     }
 }
 

@@ -177,3 +177,65 @@ fn durations_are_as_long_as_they_say() {
     let config = load(&text, &[URL]).expect("it is sound");
     assert_eq!(database(&config.sources[0]).overlap.to_std(), Ok(Duration::from_secs(24 * 60 * 60)));
 }
+
+const PRESET: &str = r#"
+[[sources]]
+name = "core"
+kind = "sql"
+url = { env = "CORE_URL" }
+merchant = "mall"
+cron = "*/5 * * * *"
+preset = "fineract"
+
+[sources.options]
+charged_off = "open"
+open_statuses = [300]
+"#;
+
+#[test]
+fn a_preset_takes_the_place_of_a_query() {
+    let config = load(&format!("{SOUND}{PRESET}"), &[URL]).expect("it is sound");
+    let core = database(&config.sources[0]);
+    let names: Vec<_> =
+        core.settings.branches.iter().map(|branch| branch.name.as_ref().map(ToString::to_string)).collect();
+    assert_eq!(names, ["loan", "schedule", "client", "untouched"].map(|name| Some(name.to_owned())));
+    let whole: Vec<_> = core.settings.branches.iter().map(|branch| branch.has_whole_orders).collect();
+    assert_eq!(whole, [true, false, false, false]);
+    let query = core.settings.branches[0].query.written();
+    assert!(query.contains("not in (300) or") && query.contains("then 'open'\n"), "{query}");
+    assert_eq!((core.settings.zone, core.overlap), (Some(chrono_tz::UTC), TimeDelta::minutes(15)));
+    assert!(core.settings.freshness.is_some());
+
+    let own = PRESET
+        .replace("preset =", "freshness = \"select 1\"\noverlap = \"1h\"\ntime_zone = \"Asia/Shanghai\"\npreset =");
+    let config = load(&format!("{SOUND}{own}"), &[URL]).expect("it is sound");
+    let core = database(&config.sources[0]);
+    assert_eq!((core.settings.zone, core.overlap), (Some(chrono_tz::Asia::Shanghai), TimeDelta::hours(1)));
+    assert_eq!(core.settings.freshness.as_deref(), Some("select 1"));
+}
+
+#[test]
+fn a_preset_shows_its_mistakes() {
+    for (from, to, expected) in [
+        ("\"fineract\"", "\"finract\"", "preset: \"finract\" is unknown; write \"fineract\", \"erpnext-lending\""),
+        ("preset = ", "query = \"select 1\"\npreset = ", "query: stands beside preset"),
+        ("\"fineract\"", "\"odoo\"", "options.charged_off: is no key of the config"),
+        ("[300]", "[300, 300]", "options.open_statuses: names the same twice"),
+        ("[300]", "[\"active\"]", "options.open_statuses: is text; write a whole number from 0 to"),
+        (
+            "\"open\"",
+            "\"forgiven\"",
+            "options.charged_off: \"forgiven\" is unknown; write \"written_off\", \"open\" or",
+        ),
+        ("preset = \"fineract\"", "preset = \"erpnext-lending\"", "time_zone"),
+    ] {
+        let text = format!("{SOUND}{}", PRESET.replacen(from, to, 1));
+        let told = told(&text, &[URL]);
+        assert!(told.contains(expected), "{to}: {told}");
+    }
+    let only_postgres =
+        PRESET.replace("\"fineract\"", "\"odoo\"").replace("charged_off = \"open\"\nopen_statuses = [300]\n", "");
+    let told = told(&format!("{SOUND}{only_postgres}"), &[URL]);
+    let expected = "preset: is of a system that does not run on this database; give a url of PostgreSQL, or";
+    assert!(told.contains(expected), "{told}");
+}

@@ -1,0 +1,2 @@
+coalesce((select sum(a.paid_amount) from `tabLoan Demand` a
+    where a.repayment_schedule_detail = r.name and a.docstatus = 1), 0)

@@ -1,0 +1,1 @@
+substring_index(:after_key, ' ', -1)

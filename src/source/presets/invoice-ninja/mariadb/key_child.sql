@@ -1,0 +1,1 @@
+cast(right(:after_key, 11) as unsigned)

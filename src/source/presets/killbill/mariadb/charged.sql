@@ -1,0 +1,1 @@
+coalesce((select sum(x.amount) from invoice_items x where x.invoice_id = i.id), 0)

@@ -1,0 +1,1 @@
+cast(right(:after_key, 19) as unsigned)

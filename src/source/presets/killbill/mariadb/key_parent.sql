@@ -1,0 +1,1 @@
+cast(left(:after_key, 19) as unsigned)

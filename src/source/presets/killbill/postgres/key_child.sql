@@ -1,0 +1,1 @@
+coalesce(nullif(right(:after_key, 19), ''), '0')::bigint
