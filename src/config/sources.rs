@@ -73,7 +73,7 @@ impl Source {
     #[must_use]
     pub fn tells_of_payments(&self) -> bool {
         match &self.kind {
-            SourceKind::Sql(_) => true,
+            SourceKind::Sql(database) => !database.settings.pays_elsewhere,
             // A file without an instalment says nothing of it.
             SourceKind::Folder(_) | SourceKind::Hook(_) => false,
         }

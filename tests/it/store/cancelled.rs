@@ -204,7 +204,7 @@ async fn an_operation_that_ends_keeps_its_connection() {
     let (store, helper, mut witness, _database) = postgres().await;
     let sessions = "select count(distinct pid) + coalesce(max(extract(epoch from backend_start) * 1000000)::bigint, \
         0) from pg_stat_activity \
-                    where datname = current_database() and pid <> pg_backend_pid()";
+                    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
     store.stops().await.expect("read");
     for Operation { name, begin } in OPERATIONS {
         // A migration has a connection of its own, and closes it.
