@@ -297,7 +297,9 @@ async fn with_config(command: Command, config: Config, out: &mut (dyn Write + Se
         Command::Check(args) => check_config(&args, config, out).await,
         Command::Template { command } => with_templates(command, config, out).await,
         Command::Gateway(args) => gateway::run(&args, &config, out).await,
-        Command::Source(args) if args.shown().is_some() => source::show(args.shown().unwrap_or_default(), &config, out),
+        Command::Source(source::SourceArgs { command: source::SourceCommand::Show(args) }) => {
+            source::show(&args, &config, out)
+        }
         Command::Dispatch(args) => {
             let time = rehearsal(&config, args.at)?;
             let mut config = config;

@@ -211,29 +211,39 @@ impl Checker {
 
     /// A refused record as it is kept until it can be applied; `source` is where it came from, if not from a file.
     pub(super) fn rejected(
+        &self,
         kind: RecordKind,
         source: Option<&SourceName>,
         cells: &Cells<'_>,
         faults: &Faults,
     ) -> RejectedRecord {
-        let cells = &without_invisible(cells);
-        let cell = |column: Column| cells[column as usize].unwrap_or_default();
+        let written = &without_invisible(cells);
+        let cell = |column: Column| written[column as usize].unwrap_or_default();
         let kept = |column: &Column| {
             // A verifier is stored as a hash only: a record that is tried again says nothing of it.
-            let cell = cells[*column as usize].filter(|_| *column != Column::Verifier);
+            let cell = written[*column as usize].filter(|_| *column != Column::Verifier);
             let text = cell.filter(|text| text.len() <= MAX_FIELD)?;
             // PostgreSQL keeps no NUL.
             Some((column.name().to_owned(), text.replace('\0', "\u{fffd}")))
         };
+        // A merchant that the config does not have is readable: the config may have it one day.
+        let merchant = MerchantId::new(cell(Column::Merchant)).ok();
+        let mut cells: BTreeMap<_, _> = Column::ALL.iter().filter_map(kept).collect();
+        // The unit may be its source's, or the config may name another one by the time that it is tried again.
+        if let Some(unit) = merchant.as_ref().and_then(|merchant| self.units.get(merchant)) {
+            let named = cells.entry(Column::AmountUnit.name().to_owned()).or_default();
+            if named.is_empty() {
+                *named = unit.to_string();
+            }
+        }
         RejectedRecord {
             source: source.cloned(),
             kind,
-            // A merchant that the config does not have is readable: the config may have it one day.
-            merchant: MerchantId::new(cell(Column::Merchant)).ok(),
+            merchant,
             installment: InstallmentId::new(cell(Column::InstallmentId))
                 .ok()
                 .filter(|_| !faults.has(Column::InstallmentId)),
-            cells: RecordCells(Column::ALL.iter().filter_map(kept).collect()),
+            cells: RecordCells(cells),
             waits: false,
             reason: faults.to_string(),
         }

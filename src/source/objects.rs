@@ -196,7 +196,7 @@ impl ObjectChecker {
                         self.checker.amendment(&cells, &mut faults).map(SoundObject::Amendment)
                     }
                 };
-                checked(number, sound, faults, Some((kind, &cells)))
+                checked(number, sound, faults, Some((&self.checker, kind, &cells)))
             }
         }
     }
@@ -212,7 +212,7 @@ fn checked(
     number: u64,
     sound: Option<SoundObject>,
     faults: Faults,
-    kept: Option<(RecordKind, &Cells<'_>)>,
+    kept: Option<(&Checker, RecordKind, &Cells<'_>)>,
 ) -> CheckedObject {
     match sound {
         Some(sound) => {
@@ -223,8 +223,8 @@ fn checked(
     }
 }
 
-fn refused(number: u64, faults: Faults, kept: Option<(RecordKind, &Cells<'_>)>) -> CheckedObject {
-    let record = kept.map(|(kind, cells)| Box::new(Checker::rejected(kind, None, cells, &faults)));
+fn refused(number: u64, faults: Faults, kept: Option<(&Checker, RecordKind, &Cells<'_>)>) -> CheckedObject {
+    let record = kept.map(|(checker, kind, cells)| Box::new(checker.rejected(kind, None, cells, &faults)));
     CheckedObject { read: Err(RejectedRow::row(number, None, faults.0, record)), left_out: None }
 }
 

@@ -164,7 +164,7 @@ fn check(
         Some(row) if faults.is_empty() => Ok((row, None)),
         Some(row) => Ok((row, Some(original()))),
         None => {
-            let record = Checker::rejected(RecordKind::Row, None, cells, faults);
+            let record = checker.rejected(RecordKind::Row, None, cells, faults);
             Err(RejectedInput { record: Some(Box::new(record)), original: original() })
         }
     }

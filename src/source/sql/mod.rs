@@ -449,7 +449,7 @@ impl SqlPages<'_> {
                 }),
             };
             if is_sound.is_none() {
-                let record = Checker::rejected(kind, Some(&pull.name), &cells, &faults);
+                let record = checker.rejected(kind, Some(&pull.name), &cells, &faults);
                 seen.push(SeenRow {
                     merchant: record.merchant.clone(),
                     is_empty_order: false,

@@ -74,8 +74,9 @@ async fn a_source_is_what_is_written_and_its_url_is_a_secret() {
 
 #[test]
 fn a_source_whose_payments_are_elsewhere_overrules_none() {
-    let text = format!("{SOUND}{}", SOURCES.replace("amount_unit = \"minor\"", "payments = \"elsewhere\""));
-    let config = load(&text, &[URL]).expect("it is sound");
+    let sources =
+        SOURCES.replace("@hourly", "0 * * * *").replace("amount_unit = \"minor\"", "payments = \"elsewhere\"");
+    let config = load(&format!("{SOUND}{sources}"), &[URL]).expect("it is sound");
     let telling = config.sources.iter().map(Source::tells_of_payments);
     assert_eq!(telling.collect::<Vec<_>>(), [true, false]);
 }

@@ -34,9 +34,9 @@ fn an_endpoint_is_told_everything_unless_it_names_events() {
 #[test]
 fn an_authority_of_ones_own_is_a_text_of_many_lines() {
     let ca_pem = Authority::local().ca_pem;
-    let text = with_webhook(&format!(
-        "name = \"crm\"\nurl = \"https://crm.example.com/h\"\nsecret = \"SECRET\"\nca_pem = '''{ca_pem}'''"
-    ));
+    let text = "name = \"crm\"\nurl = \"https://crm.example.com/h\"\nsecret = \"SECRET\"\nca_pem = '''AUTHORITY'''";
+    // Last, as a certificate may hold a word that is replaced.
+    let text = with_webhook(text).replace("AUTHORITY", &ca_pem);
     let config = load(&text, &[]).expect("it is sound");
     assert_eq!(config.webhooks[0].ca_pem.as_deref(), Some(&*ca_pem));
 }

@@ -71,12 +71,14 @@ fn a_payment_by_the_api_is_in_the_units_of_its_merchant() {
     assert!(paid(r#""paid_amount": "20.5""#).starts_with("paid_amount is in minor units"));
 }
 
-/// A rejected row that names its unit is read in that unit when it is tried again, and so is what remains of it as a
-/// payment.
-#[test]
-fn a_rejected_row_keeps_its_unit() {
-    let csv = format!("{HEADER}\nmall,b1,i1,CNY,1280.50,20.50,2026-02-30,major\n");
-    let record = Rows::open(csv.as_bytes(), None, &in_minor_units()).expect("a CSV").next().expect("a record");
+/// A rejected row is tried again in the unit that it was read in: the one it names, or that of its source. So is what
+/// remains of it as a payment.
+#[rstest]
+#[case::that_it_names(&in_minor_units(), "major")]
+#[case::of_its_source(&merchants(), "")]
+fn a_rejected_row_keeps_its_unit(#[case] as_read: &BTreeMap<MerchantId, Merchant>, #[case] named: &str) {
+    let csv = format!("{HEADER}\nmall,b1,i1,CNY,1280.50,20.50,2026-02-30,{named}\n");
+    let record = Rows::open(csv.as_bytes(), None, as_read).expect("a CSV").next().expect("a record");
     let rejected = record.expect("readable").read.expect_err("there is no such day").record.expect("it is kept");
     let sound = "merchant,borrower_id,installment_id,currency,amount,due_date\nmall,b1,i1,CNY,128050,2026-02-28\n";
     let row = Rows::open(sound.as_bytes(), None, &in_minor_units()).expect("a CSV").next().expect("a record");
