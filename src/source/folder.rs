@@ -267,7 +267,7 @@ impl Folder {
         TextInput::of_spool(front, options).map_err(|error| refused(error.to_string()))
     }
 
-    /// Moves a file to [`DONE`], or with a reason to [`FAILED`]. Never over another file.
+    /// Moves a file to `done`, or with a reason to `failed`. Never over another file.
     ///
     /// # Errors
     /// When it cannot be moved.
