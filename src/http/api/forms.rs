@@ -24,6 +24,10 @@ fn form(owner: &str, name: &str) -> Option<Value> {
     Some(match (owner, name) {
         ("SuppressBody", "reason") => json!({ "enum": ["opted_out", "bounced", "complained", "manual", null] }),
         ("SuppressBody", "note") => line(150),
+        ("PaymentItem", "payment_id" | "installment_id") => line(128),
+        ("PaymentItem", "amount" | "currency") => json!({ "format": name }),
+        ("PaymentItem", "state") => json!({ "enum": ["pending", "posted", "reversed"] }),
+        ("PaymentItem", "paid_at") => json!({ "format": "date-time" }),
         (_, "reason") => line(200),
         (_, "by") => line(140),
         (_, "merchant" | "borrower" | "installment") => line(128),

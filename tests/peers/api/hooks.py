@@ -17,6 +17,8 @@ schemathesis.openapi.format("phone-or-email", strategies.sampled_from(["+8613800
 schemathesis.openapi.format("date-or-instant", strategies.sampled_from(["2099-12-31", "2099-12-31T18:00:00+08:00"]))
 schemathesis.openapi.format("language-tag", strategies.sampled_from(["en", "zh-CN"]))
 schemathesis.openapi.format("hours", strategies.sampled_from(["18:00-21:00", "09:30-12:00"]))
+schemathesis.openapi.format("amount", strategies.sampled_from(["1", "250"]))
+schemathesis.openapi.format("currency", strategies.sampled_from(["CNY", "USD", "JPY"]))
 
 
 # The sound form of a cursor that is accepted only if an answer gave it.
