@@ -260,7 +260,7 @@ impl Folder {
                 let text = TextInput::of_spool(copy, options).map_err(|error| refused(error.to_string()))?;
                 let records = count(text).map_err(refused)?;
                 if records != expected {
-                    return Err(refused(format!("has {records} records, and its last line says {expected}")));
+                    return Err(refused(format!("its last line counts {expected}, but the file holds {records}")));
                 }
             }
         }
@@ -411,7 +411,7 @@ mod tests {
     #[case("a\nb\n#count=2\n", 2, Ok("a\nb\n"))]
     #[case("a\nb\n#count=2", 2, Ok("a\nb\n"))]
     #[case("a\nb\r\n#count=2\r\n\r\n", 2, Ok("a\nb\r\n"))]
-    #[case("a\nb\n#count=3\n", 2, Err("has 2 records, and its last line says 3"))]
+    #[case("a\nb\n#count=3\n", 2, Err("its last line counts 3, but the file holds 2"))]
     #[case("a\nb\n#count=two\n", 2, Err("has no number behind #count= in its last line"))]
     #[case("a\nb\n", 2, Err("does not end with a line #count=…, as `trailer` says: it may be cut off"))]
     #[case("", 0, Err("does not end with a line #count=…, as `trailer` says: it may be cut off"))]

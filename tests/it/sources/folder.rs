@@ -133,10 +133,10 @@ async fn every_form_is_read() {
 async fn a_file_is_refused_as_a_whole_before_anything_is_taken() {
     let bench = bench(Completeness::Stable, Some(Trailer::Count));
     bench.put("cut.csv", format!("{HEADER}{}#count=2\n", line("i1", "open")));
-    assert_eq!(bench.take().await, ["cut.csv: has 1 records, and its last line says 2"]);
+    assert_eq!(bench.take().await, ["cut.csv: its last line counts 2, but the file holds 1"]);
     assert_eq!(bench.statuses().await, Vec::<String>::new());
     let reason = fs::read_to_string(bench.place.path().join("failed/cut.csv.reason.txt")).expect("read");
-    assert_eq!(reason, "has 1 records, and its last line says 2\n");
+    assert_eq!(reason, "its last line counts 2, but the file holds 1\n");
     bench.put("cut.csv", format!("{HEADER}{}#count=2\n", line("i1", "open")));
     assert_eq!(bench.take().await.len(), 1, "a refused file is refused again, and not taken for known");
     bench.put("whole.csv", format!("{HEADER}{}{}#count=2\n", line("i1", "open"), line("i2", "paid")));
